@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { CytobenchError, DataError } from './errors';
+
+/**
+ * Writes a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder. On failure the
+ * old file, if any, is untouched and the temporary one is gone.
+ */
+export function writeFileAtomic(file: string, content: string | Uint8Array | readonly Uint8Array[]): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const descriptor = fs.openSync(temporary, 'w');
+    try {
+      for (const part of Array.isArray(content) ? content : [content]) writeFully(descriptor, part);
+      fs.fsyncSync(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+    fs.renameSync(temporary, file);
+    syncFolder(path.dirname(file));
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw fileError(error, file, 'write');
+  }
+}
+
+function writeFully(descriptor: number, content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  for (let at = 0; at < bytes.byteLength; ) at += fs.writeSync(descriptor, bytes, at, bytes.byteLength - at);
+}
+
+function syncFolder(folder: string): void {
+  try {
+    const descriptor = fs.openSync(folder, 'r');
+    fs.fsyncSync(descriptor);
+    fs.closeSync(descriptor);
+  } catch {
+    // Some file systems refuse fsync on a folder; the rename itself has happened.
+  }
+}
+
+/** JSON with a final newline, written whole or not at all. */
+export function writeJson(file: string, value: unknown): void {
+  writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Reads JSON; a missing or malformed file is one clear line. */
+export function readJson<T>(file: string): T {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw fileError(error, file, 'read');
+  }
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new DataError(`not valid JSON: ${(error as Error).message}`, { where: file, cause: error });
+  }
+}
+
+const REASONS: Record<string, string> = {
+  ENOENT: 'no such file or folder',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the disk',
+  EIO: 'the disk reported an error',
+  EISDIR: 'is a folder, not a file',
+  ENOTDIR: 'a part of the path is not a folder',
+  EMFILE: 'too many open files',
+};
+
+/** A system error as one line naming the file and what was tried. */
+export function fileError(error: unknown, file: string, action: 'read' | 'write'): CytobenchError {
+  if (error instanceof CytobenchError) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return new CytobenchError(`cannot ${action}: ${REASONS[code] ?? (error as Error).message}`, {
+    where: file,
+    cause: error,
+  });
+}

@@ -1,0 +1,56 @@
+/** What a long piece of work tells about itself. */
+export interface Progress {
+  /** `done` of `total`; `note` stands behind the bar (losses, the current file). */
+  update(done: number, note?: string): void;
+  finish(note?: string): void;
+}
+
+export interface ProgressOptions {
+  readonly label: string;
+  readonly total: number;
+  /** Plural noun for the rate: 'images', 'steps'. */
+  readonly unit: string;
+  readonly stream?: NodeJS.WriteStream;
+}
+
+/** Nothing is said before two seconds have passed; after that a terminal line, or a line every ten seconds in a log. */
+export function createProgress({ label, total, unit, stream = process.stderr }: ProgressOptions): Progress {
+  const start = Date.now();
+  const terminal = stream.isTTY === true;
+  let lastShown = 0;
+  let shown = false;
+  const line = (done: number, note: string): string => {
+    const seconds = (Date.now() - start) / 1000;
+    const rate = done / Math.max(seconds, 1e-3);
+    const left = rate > 0 ? formatDuration((total - done) / rate) : '?';
+    const speed =
+      rate >= 1 || rate === 0
+        ? `${rate.toFixed(1)} ${unit}/s`
+        : `${(1 / rate).toFixed(1)} s/${unit.replace(/s$/, '')}`;
+    return `${label} ${done}/${total}  ${speed}  ${left} left${note ? `  ${note}` : ''}`;
+  };
+  return {
+    update(done, note = '') {
+      const now = Date.now();
+      if (now - start < 2000 || now - lastShown < (terminal ? 200 : 10000)) return;
+      lastShown = now;
+      shown = true;
+      stream.write(terminal ? `\r\x1b[2K${line(done, note)}` : `${line(done, note)}\n`);
+    },
+    finish(note = '') {
+      if (!shown) return;
+      const text = `${label} ${total} ${unit} in ${formatDuration((Date.now() - start) / 1000)}${note ? `  ${note}` : ''}`;
+      stream.write(terminal ? `\r\x1b[2K${text}\n` : `${text}\n`);
+    },
+  };
+}
+
+/** `1 h 02 min`, `3 min 20 s`, `4.2 s`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  if (seconds >= 3600)
+    return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, '0')} min`;
+  if (seconds >= 60)
+    return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
+  return seconds >= 10 ? `${Math.round(seconds)} s` : `${seconds.toFixed(1)} s`;
+}
