@@ -5,15 +5,17 @@ import { CytobenchError, DataError } from './errors';
 
 /**
  * Writes a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder. On failure the
- * old file, if any, is untouched and the temporary one is gone.
+ * old file, if any, is untouched and the temporary one is gone. Parts are written as they are made: a generator
+ * holds one of them at a time.
  */
-export function writeFileAtomic(file: string, content: string | Uint8Array | readonly Uint8Array[]): void {
+export function writeFileAtomic(file: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     const descriptor = fs.openSync(temporary, 'w');
     try {
-      for (const part of Array.isArray(content) ? content : [content]) writeFully(descriptor, part);
+      const whole = typeof content === 'string' || content instanceof Uint8Array;
+      for (const part of whole ? [content] : content) writeFully(descriptor, part);
       fs.fsyncSync(descriptor);
     } finally {
       fs.closeSync(descriptor);
