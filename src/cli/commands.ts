@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import { registerWeights } from './weights_command';
 
 /** Every command, in the order of `--help`. A command loads what it needs when it runs: `--help` loads no TensorFlow. */
-export function registerCommands(_program: Command): void {}
+export function registerCommands(program: Command): void {
+  registerWeights(program);
+}

@@ -42,8 +42,9 @@ export class ByteFile {
     });
   }
 
+  /** An error about this file; message and remedy stay on one line. */
   fail(message: string, fix?: string): WeightsError {
-    return new WeightsError(message, { where: this.path, fix });
+    return new WeightsError(oneLine(fix ? `${message}. ${fix}` : message), { where: this.path });
   }
 
   private cut(needed: number): WeightsError {
@@ -72,6 +73,11 @@ export class ByteFile {
       this.descriptor = undefined;
     }
   }
+}
+
+/** Names in a damaged file may hold anything; a message stays one printable line. */
+function oneLine(message: string): string {
+  return message.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
 }
 
 /** Whatever went wrong with `path`, as one line that names it. */
