@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { cpus } from 'node:os';
+import * as util from 'node:util';
+
+/** What the native runtime was asked for; fixed once it is loaded. */
+export interface RuntimeOptions {
+  readonly threads?: number;
+  readonly device?: 'cpu' | 'gpu' | 'auto';
+}
+
+/** The device in force: a GPU only where one is present and CYTOBENCH_DEVICE does not say otherwise. */
+export function chosenDevice(): 'cpu' | 'gpu' {
+  const asked = process.env.CYTOBENCH_DEVICE ?? 'auto';
+  if (asked === 'cpu') return 'cpu';
+  if (asked === 'gpu') return 'gpu';
+  return existsSync('/dev/nvidia0') || existsSync('/proc/driver/nvidia/version') ? 'gpu' : 'cpu';
+}
+
+/** Threads of the native runtime: TF_NUM_INTRAOP_THREADS, else every core. */
+export function chosenThreads(): number {
+  const asked = Number(process.env.TF_NUM_INTRAOP_THREADS);
+  return Number.isInteger(asked) && asked > 0 ? asked : cpus().length;
+}
+
+/**
+ * Sets what TensorFlow reads from the environment. It must run before the first import of the backend, which calls it
+ * itself; call it earlier only to choose the number of threads or the device.
+ */
+export function prepareRuntime(options: RuntimeOptions = {}): void {
+  if (options.device) process.env.CYTOBENCH_DEVICE = options.device;
+  if (options.threads) process.env.TF_NUM_INTRAOP_THREADS = String(options.threads);
+  process.env.TF_NUM_INTRAOP_THREADS ??= String(cpus().length);
+  process.env.TF_NUM_INTEROP_THREADS ??= '1';
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  if (chosenDevice() === 'cpu') {
+    process.env.CUDA_VISIBLE_DEVICES = '-1';
+    // CropAndResizeGradImage adds from several threads without locks unless asked to be deterministic.
+    process.env.TF_DETERMINISTIC_OPS ??= '1';
+  }
+  // Node 23 and later dropped a function that tfjs-node calls.
+  const legacy = util as unknown as { isNullOrUndefined?: (value: unknown) => boolean };
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+}

@@ -1,0 +1,145 @@
+// The map of the model: read this first. Modelled on torchvision's generalized_rcnn.py.
+//
+//   images, any size ── transform ──> one padded batch [N, H, W, 3]
+//     ── backbone + pyramid ──> features, strides 4, 8, 16, 32, 64: [N, H_l, W_l, C]
+//     ── region proposal network ──> proposals (typed arrays; no gradient flows through them)
+//     ── RoI heads ──> classes, boxes, masks
+//   training: five losses over sampled anchors and proposals.   testing: instances in the image's own pixels.
+import { type Scalar, type Tensor4D, tf } from '../backend/tf';
+import { createRng } from '../core/rng';
+import type { Mode } from '../layers/conv';
+import { ParameterStore } from '../layers/parameters';
+import { scaleBoxes } from '../structures/boxes';
+import type { Instances } from '../structures/instances';
+import { encodeCropMask } from '../structures/rle_raster';
+import { type Backbone, FeaturePyramid } from './backbone';
+import type { MaskRcnnConfig } from './config';
+import { EfficientNetLite0 } from './efficientnet_lite';
+import { MASK_SIZE } from './mask_branch';
+import { pasteMask } from './paste_masks';
+import { ResNet } from './resnet';
+import { type MaskedDetections, RoiHeads } from './roi_heads';
+import { RegionProposalNetwork } from './rpn';
+import { type Pick, pickFirst } from './sampler';
+import { batchImages, type ImageBatch, type ModelImage, resizeTarget, type Target } from './transform';
+
+/** The five terms, by torchvision's names. */
+export const LOSS_NAMES = [
+  'loss_classifier',
+  'loss_box_reg',
+  'loss_mask',
+  'loss_objectness',
+  'loss_rpn_box_reg',
+] as const;
+export type LossName = (typeof LOSS_NAMES)[number];
+export type Losses = Record<LossName, Scalar>;
+
+export interface LossOptions {
+  /** Whether live norms use, and move by, the batch's statistics. */
+  readonly training: boolean;
+  /** How anchors and regions are sampled. */
+  readonly pick: Pick;
+}
+
+/** Mask R-CNN (He et al. 2017) with a feature pyramid. */
+export class MaskRcnn {
+  readonly parameters: ParameterStore;
+  readonly backbone: Backbone;
+  readonly pyramid: FeaturePyramid;
+  readonly rpn: RegionProposalNetwork;
+  readonly roiHeads: RoiHeads;
+
+  /** @param seed of the initial weights. */
+  constructor(
+    readonly config: MaskRcnnConfig,
+    seed: number | string = 0,
+  ) {
+    this.parameters = new ParameterStore(createRng(seed).fork('weights'));
+    const norm = { mode: config.norm, epsilon: config.normEpsilon };
+    this.backbone =
+      config.backbone === 'efficientnet_lite0'
+        ? new EfficientNetLite0(this.parameters, norm)
+        : new ResNet(this.parameters, config.backbone, norm);
+    this.pyramid = new FeaturePyramid(this.parameters, this.backbone.channels, config);
+    this.rpn = new RegionProposalNetwork(this.parameters, config);
+    this.roiHeads = new RoiHeads(this.parameters, config);
+  }
+
+  /** Five maps [N, H_l, W_l, C], strides 4 to 64. */
+  features(batch: ImageBatch, mode: Mode): Tensor4D[] {
+    return this.pyramid.apply(this.backbone.apply(batch.tensor, mode), mode);
+  }
+
+  /**
+   * The five losses of a batch. Call it inside `computeGradients` (which keeps the tape) or `tf.tidy`.
+   * An image without instances is normal: its box and mask terms are 0.
+   */
+  losses(images: readonly (ModelImage & Target)[], { training, pick }: LossOptions): Losses {
+    const batch = batchImages(images, this.config.image, true);
+    const targets = images.map((image, n) => resizeTarget(image, image, batch.sizes[n]));
+    const features = this.features(batch, { training });
+    const rpn = this.rpn.apply(features, batch);
+    const proposals = this.rpn.propose(rpn, batch.sizes, true);
+    const rpnLosses = this.rpn.losses(rpn, targets, pick);
+    const roiLosses = this.roiHeads.losses(
+      features.slice(0, 4),
+      proposals,
+      targets,
+      batch.sizes,
+      { training },
+      pick,
+    );
+    return {
+      loss_classifier: roiLosses.classifier,
+      loss_box_reg: roiLosses.boxRegression,
+      loss_mask: roiLosses.mask,
+      loss_objectness: rpnLosses.objectness,
+      loss_rpn_box_reg: rpnLosses.boxRegression,
+    };
+  }
+
+  /** The losses without gradients, norms as in testing and fixed sampling: what validation reports. Touches nothing. */
+  evaluateLosses(images: readonly (ModelImage & Target)[]): Record<LossName, number> {
+    const losses = tf.tidy(() => this.losses(images, { training: false, pick: pickFirst }));
+    const values = {} as Record<LossName, number>;
+    for (const name of LOSS_NAMES) {
+      values[name] = losses[name].dataSync()[0];
+      losses[name].dispose();
+    }
+    return values;
+  }
+
+  /** Instances of every image, in its own pixels, by falling score. Leaves no tensor behind. */
+  detect(images: readonly ModelImage[]): Instances[] {
+    let instances: Instances[] = [];
+    tf.tidy(() => {
+      const batch = batchImages(images, this.config.image, false);
+      const features = this.features(batch, { training: false });
+      const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false);
+      const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes);
+      instances = detections.map((found, n) => toInstances(found, images[n], batch.sizes[n]));
+    });
+    return instances;
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+}
+
+function toInstances(
+  found: MaskedDetections,
+  { height, width }: ModelImage,
+  [h, w]: readonly [number, number],
+): Instances {
+  const boxes = h === height && w === width ? found.boxes : scaleBoxes(found.boxes, width / w, height / h);
+  const area = MASK_SIZE * MASK_SIZE;
+  const masks = Array.from(found.labels, (_, i) =>
+    encodeCropMask(
+      pasteMask(found.maskProbabilities, i * area, MASK_SIZE, boxes, i, height, width),
+      height,
+      width,
+    ),
+  );
+  return { height, width, boxes, scores: found.scores, labels: found.labels, masks };
+}
