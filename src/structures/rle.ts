@@ -1,7 +1,125 @@
+import { DataError } from '../core/errors';
+
 /** A run-length code of a binary mask, column by column, starting with the run of zeros (as COCO defines it). */
 export interface Rle {
   /** [height, width] in pixels. */
   readonly size: readonly [number, number];
   /** Lengths of alternating runs of 0 and 1; they add up to height * width. */
   readonly counts: Uint32Array;
+}
+
+/** x, y, width, height in pixels. */
+export type BoxXywh = readonly [number, number, number, number];
+
+/** A code of nothing: one run of zeros. */
+export function emptyRle(height: number, width: number): Rle {
+  return { size: [height, width], counts: Uint32Array.of(height * width) };
+}
+
+/** Pixels of the mask. */
+export function rleArea({ counts }: Rle): number {
+  let area = 0;
+  for (let i = 1; i < counts.length; i += 2) area += counts[i];
+  return area;
+}
+
+/** The smallest box around the mask; all zeros for an empty one. Source: pycocotools maskApi.c, rleToBbox. */
+export function rleBox({ size: [height, width], counts }: Rle): BoxXywh {
+  const runs = counts.length - (counts.length % 2);
+  if (runs === 0 || height === 0) return [0, 0, 0, 0];
+  let left = width;
+  let top = height;
+  let right = 0;
+  let bottom = 0;
+  let column = 0;
+  for (let i = 0, at = 0; i < runs; i++) {
+    at += counts[i];
+    // First pixel of a run of ones, or the last one of it.
+    const pixel = at - (i & 1);
+    const x = Math.floor(pixel / height);
+    const y = pixel - x * height;
+    if ((i & 1) === 0) column = x;
+    else if (column < x) {
+      top = 0;
+      bottom = height - 1;
+    }
+    if (x < left) left = x;
+    if (x > right) right = x;
+    if (y < top) top = y;
+    if (y > bottom) bottom = y;
+  }
+  return [left, top, right - left + 1, bottom - top + 1];
+}
+
+/**
+ * A code from its run lengths, as an uncompressed COCO segmentation has them. Throws DataError where they are not
+ * counts or do not fill the mask.
+ */
+export function rleFromCounts(counts: ArrayLike<number>, size: readonly [number, number]): Rle {
+  let total = 0;
+  for (let i = 0; i < counts.length; i++) {
+    if (!(Number.isInteger(counts[i]) && counts[i] >= 0))
+      throw new DataError(`run-length code: expected whole numbers, got ${counts[i]}`);
+    total += counts[i];
+  }
+  checkFilled(total, size);
+  return { size, counts: Uint32Array.from(counts) };
+}
+
+/** The string form of COCO: six bits a character, differences to the run before last. Source: maskApi.c, rleToString. */
+export function rleToString({ counts }: Rle): string {
+  const bytes: number[] = [];
+  for (let i = 0; i < counts.length; i++) {
+    let value = i > 2 ? counts[i] - counts[i - 2] : counts[i];
+    for (let more = true; more; ) {
+      let bits = value & 31;
+      // Division, not a shift: a run may be longer than 2^31.
+      value = Math.floor(value / 32);
+      more = (bits & 16) !== 0 ? value !== -1 : value !== 0;
+      if (more) bits |= 32;
+      bytes.push(bits + 48);
+    }
+  }
+  return bytes.length < 8192 ? String.fromCharCode(...bytes) : Buffer.from(bytes).toString('latin1');
+}
+
+let scratch = new Uint32Array(256);
+
+/** Reads the string form; throws DataError for other characters or runs that do not fill the mask. */
+export function rleFromString(text: string, size: readonly [number, number]): Rle {
+  if (scratch.length < text.length) scratch = new Uint32Array(text.length * 2);
+  const counts = scratch;
+  let n = 0;
+  let total = 0;
+  for (let at = 0; at < text.length; ) {
+    let value = 0;
+    let scale = 1;
+    let bits = 0;
+    do {
+      bits = text.charCodeAt(at++) - 48;
+      // NaN at the end of the text, where the last number is cut.
+      if (!(bits >= 0 && bits < 64)) throw damaged(text, at - 1);
+      value += (bits & 31) * scale;
+      scale *= 32;
+    } while ((bits & 32) !== 0);
+    if ((bits & 16) !== 0) value -= scale;
+    if (n > 2) value += counts[n - 2];
+    if (!(value >= 0 && value <= 0xffffffff)) throw damaged(text, at - 1);
+    counts[n++] = value;
+    total += value;
+  }
+  checkFilled(total, size);
+  return { size, counts: counts.slice(0, n) };
+}
+
+function damaged(text: string, at: number): DataError {
+  const place = at >= text.length ? 'it ends inside a number' : `character ${at} ("${text[at]}")`;
+  return new DataError(`run-length code: not the string form of COCO: ${place}`);
+}
+
+function checkFilled(total: number, [height, width]: readonly [number, number]): void {
+  if (total !== height * width)
+    throw new DataError(
+      `run-length code: expected ${height * width} pixels for a mask of ${height} x ${width}, got ${total}`,
+    );
 }
