@@ -1,0 +1,8 @@
+import type { Command } from 'commander';
+import { registerDataCheck } from './data_check';
+
+/** `data check|synth|split|preview|import|export`. */
+export function registerData(program: Command): void {
+  const data = program.command('data').description('make, check, convert, split and look at data sets');
+  registerDataCheck(data);
+}

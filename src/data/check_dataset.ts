@@ -1,0 +1,207 @@
+import { CytobenchError, DataError } from '../core/errors';
+import { looksSwapped } from './colour_order';
+import { requireSize } from './dataset';
+import { type DatasetInfo, infoFile, readDatasetInfo } from './dataset_info';
+import { extractInstances, MIN_INSTANCE_PIXELS } from './extract_instances';
+import { type Image, readImage } from './image';
+import { type LabelMap, readLabelMap } from './label_map';
+import { countClasses, type EntryFiles, listFolder, onlyFile } from './listing';
+
+/** One fault: the file it is in, and what is wrong with it in one line. */
+export interface DatasetProblem {
+  readonly file: string;
+  readonly problem: string;
+}
+
+/** What one class holds. */
+export interface ClassCount {
+  /** Images it occurs in. */
+  readonly images: number;
+  readonly instances: number;
+  /** Pixels; 0 without instances. */
+  readonly areaMedian: number;
+  /** Instances of `instances` that are under the minimum size, which training leaves out. */
+  readonly small: number;
+}
+
+export interface DatasetCheck {
+  readonly ok: boolean;
+  readonly images: number;
+  readonly classes: Readonly<Record<string, ClassCount>>;
+  readonly problems: readonly DatasetProblem[];
+}
+
+export interface CheckOptions {
+  readonly maxPixels?: number;
+  /** Instances under this count as small. Default 6. */
+  readonly minPixels?: number;
+  /** Called after every image. */
+  readonly onImage?: (done: number, total: number, id: string) => void;
+}
+
+/** Reads every file of a data set and lists all its faults; it stops at none. Throws only when DIR cannot be listed. */
+export async function checkDataset(dir: string, options: CheckOptions = {}): Promise<DatasetCheck> {
+  const { labelled, entries } = listFolder(dir);
+  const problems: DatasetProblem[] = [];
+  const info = readInfo(dir, problems);
+  const { count, stray } = countClasses(entries, info.classes);
+  const names = info.classes ?? Array.from({ length: count }, (_, c) => `class${c + 1}`);
+  const areas: number[][] = names.map(() => []);
+  const images = names.map(() => 0);
+  const swapped: string[] = [];
+  if (entries.length === 0) problems.push({ file: dir, problem: 'holds no image' });
+  problems.push(...sameButCase(entries), ...unknownGroups(dir, entries, info));
+  for (const [done, entry] of entries.entries()) {
+    problems.push(...strayFiles(entry, stray, names.length));
+    const image = await attempt(problems, entry.folder, async () => {
+      return await readImage(onlyFile(entry.images, entry.folder, 'image'), options);
+    });
+    const maps = await readMaps(entry, names.length, image, problems, options);
+    maps.forEach((map, c) => {
+      if (!map || !image) return;
+      const found = extractInstances(map, image.height, image.width, 1);
+      for (const area of found.areas) areas[c].push(area);
+      images[c]++;
+    });
+    const order = info.channelOrder ?? 'rgb';
+    if (
+      image &&
+      looksSwapped({ ...image, id: entry.id, image: image.data, labelMaps: maps, ignore: null }, order)
+    )
+      swapped.push(entry.images[0]);
+    options.onImage?.(done + 1, entries.length, entry.id);
+  }
+  problems.push(...swappedProblems(swapped, entries.length, info));
+  const minPixels = options.minPixels ?? MIN_INSTANCE_PIXELS;
+  const classes = Object.fromEntries(names.map((name, c) => [name, summary(areas[c], images[c], minPixels)]));
+  return { ok: problems.length === 0, images: entries.length, classes: labelled ? classes : {}, problems };
+}
+
+function readInfo(dir: string, problems: DatasetProblem[]): DatasetInfo {
+  try {
+    return readDatasetInfo(dir);
+  } catch (error) {
+    problems.push(asProblem(error, infoFile(dir)));
+    return {};
+  }
+}
+
+/** Runs one reading; a fault becomes a line of the list. */
+async function attempt<T>(
+  problems: DatasetProblem[],
+  where: string,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    problems.push(asProblem(error, where));
+    return undefined;
+  }
+}
+
+function asProblem(error: unknown, where: string): DatasetProblem {
+  const { message, where: file } = error as CytobenchError;
+  return {
+    file: (error instanceof CytobenchError && file) || where,
+    problem: message.replace(/\s*\n\s*/g, ' '),
+  };
+}
+
+async function readMaps(
+  entry: EntryFiles,
+  classCount: number,
+  image: Image | undefined,
+  problems: DatasetProblem[],
+  options: CheckOptions,
+): Promise<(LabelMap | null)[]> {
+  const maps: (LabelMap | null)[] = new Array<LabelMap | null>(classCount).fill(null);
+  const read = async (file: string, allowEmpty: boolean): Promise<LabelMap | null> => {
+    const map = await attempt(problems, file, async () => {
+      const { data, ...size } = await readLabelMap(file, { maxPixels: options.maxPixels, allowEmpty });
+      if (image) requireSize(file, size, image);
+      return data;
+    });
+    return map ?? null;
+  };
+  for (const { number, file } of entry.classes) {
+    const map = await read(file, false);
+    if (number < 1 || number > classCount) continue;
+    const before = entry.classes.find((other) => other.number === number)?.file;
+    if (before === file) maps[number - 1] = map;
+    else problems.push({ file, problem: `class ${number} has a second file; keep one` });
+  }
+  for (const file of entry.ignore) await read(file, false);
+  if (entry.ignore.length > 1)
+    problems.push({ file: entry.ignore[1], problem: 'a second ignore mask; keep one' });
+  return maps;
+}
+
+function strayFiles(entry: EntryFiles, stray: readonly number[], count: number): DatasetProblem[] {
+  const outside = entry.classes
+    .filter(({ number }) => stray.includes(number))
+    .map(({ number, file }) => ({
+      file,
+      problem: `class number ${number} is out of range 1..${Math.max(1, count)}`,
+    }));
+  const strange = entry.strange.map((file) => ({
+    file,
+    problem: 'is not a file of the layout (image.tif, class<K>.tif, ignore.tif)',
+  }));
+  return [...outside, ...strange];
+}
+
+function sameButCase(entries: readonly EntryFiles[]): DatasetProblem[] {
+  const first = new Map<string, string>();
+  const problems: DatasetProblem[] = [];
+  for (const { id, folder } of entries) {
+    const key = id.toLowerCase();
+    const other = first.get(key);
+    if (other === undefined) first.set(key, id);
+    else problems.push({ file: folder, problem: `the ids "${other}" and "${id}" differ only in case` });
+  }
+  return problems;
+}
+
+function unknownGroups(dir: string, entries: readonly EntryFiles[], info: DatasetInfo): DatasetProblem[] {
+  const ids = new Set(entries.map(({ id }) => id));
+  const unknown = Object.keys(info.groups ?? {}).filter((id) => !ids.has(id));
+  if (unknown.length === 0) return [];
+  const more = unknown.length > 1 ? ` and ${unknown.length - 1} more` : '';
+  return [{ file: infoFile(dir), problem: `groups: there is no image "${unknown[0]}"${more}` }];
+}
+
+/** One line for a whole data set that is swapped, else one for every image that stands out. */
+function swappedProblems(files: readonly string[], total: number, info: DatasetInfo): DatasetProblem[] {
+  const declared = info.channelOrder;
+  const other = declared === 'bgr' ? 'rgb' : 'bgr';
+  const what = `red and blue look swapped for ${declared === 'bgr' ? '"channelOrder": "bgr"' : 'RGB'}`;
+  const fix = `if so, say "channelOrder": "${other}" in dataset.json`;
+  if (files.length > 1 && files.length * 2 > total)
+    return [{ file: files[0], problem: `${what} in this and ${files.length - 1} more images; ${fix}` }];
+  return files.map((file) => ({ file, problem: `${what}; ${fix}` }));
+}
+
+function summary(areas: number[], images: number, minPixels: number): ClassCount {
+  const sorted = areas.sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const areaMedian =
+    sorted.length === 0 ? 0 : sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return {
+    images,
+    instances: sorted.length,
+    areaMedian,
+    small: sorted.filter((area) => area < minPixels).length,
+  };
+}
+
+/** An error that holds the first problems, for callers that need a sound data set. */
+export function requireSound(dir: string, check: DatasetCheck): void {
+  if (check.ok) return;
+  const [{ file, problem }] = check.problems;
+  const more = check.problems.length > 1 ? ` (and ${check.problems.length - 1} more problems)` : '';
+  throw new DataError(`${problem}${more}`, {
+    where: file,
+    fix: `npx cytobench data check ${dir} lists them all.`,
+  });
+}

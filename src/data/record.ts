@@ -1,0 +1,55 @@
+import type { CropMask } from '../structures/crop_mask';
+import { extractInstances, MIN_INSTANCE_PIXELS } from './extract_instances';
+import type { LabelMap } from './label_map';
+import type { Sample } from './sample';
+
+/** One image of a data set as it lies in its folder: pixels and one label map a class. Never changed once made. */
+export interface DatasetRecord {
+  readonly id: string;
+  readonly height: number;
+  readonly width: number;
+  /** [height * width * 3], 0..255, row by row, channels in the order of the file. */
+  readonly image: Uint8Array;
+  /** [K]; `labelMaps[c - 1]` is class c, null where the class does not occur. */
+  readonly labelMaps: readonly (LabelMap | null)[];
+  /** Regions that are neither target nor error; null where there are none. */
+  readonly ignore: LabelMap | null;
+}
+
+/** Bytes of the arrays of a record: what a cache has to count. */
+export function recordBytes(record: DatasetRecord): number {
+  let bytes = record.image.byteLength + (record.ignore?.byteLength ?? 0);
+  for (const map of record.labelMaps) bytes += map?.byteLength ?? 0;
+  return bytes;
+}
+
+/**
+ * The record as the model takes it, unchanged by augmentation: instances class by class, in the order of their values.
+ * The image is shared with the record, not copied.
+ */
+export function recordToSample(record: DatasetRecord, minPixels: number = MIN_INSTANCE_PIXELS): Sample {
+  const { id, height, width, image, labelMaps, ignore } = record;
+  const masks: CropMask[] = [];
+  const labels: number[] = [];
+  labelMaps.forEach((map, c) => {
+    if (!map) return;
+    for (const mask of extractInstances(map, height, width, minPixels).masks) {
+      masks.push(mask);
+      labels.push(c + 1);
+    }
+  });
+  const boxes = new Float32Array(masks.length * 4);
+  masks.forEach((mask, i) => {
+    boxes.set([mask.x, mask.y, mask.x + mask.width, mask.y + mask.height], i * 4);
+  });
+  return {
+    id,
+    height,
+    width,
+    image,
+    boxes,
+    labels: Int32Array.from(labels),
+    masks,
+    ignore: ignore ? extractInstances(ignore, height, width, 1).masks : [],
+  };
+}
