@@ -1,0 +1,39 @@
+import { ShapeError } from '../core/errors';
+import type { Instances } from '../structures/instances';
+import { CocoMatcher, type CocoMatches, type CocoOptions } from './coco_match';
+import { type CocoSummary, summarizeCoco } from './coco_summary';
+import { type Detections, detectionsOf, type EvaluationImage } from './evaluation_image';
+
+/** Matches all images; image i of both lists is the same image. */
+export function matchCoco(
+  images: readonly EvaluationImage[],
+  detections: readonly Detections[],
+  options: CocoOptions,
+): CocoMatches {
+  if (images.length !== detections.length)
+    throw new ShapeError(`expected detections of ${images.length} images, got ${detections.length}`);
+  const matcher = new CocoMatcher(options);
+  images.forEach((image, i) => {
+    matcher.add(image, detections[i]);
+  });
+  return matcher.finish();
+}
+
+/**
+ * COCO's evaluation of predictions, equal to pycocotools 2.0.11. Areas are those of the masks for `segm`, of the
+ * boxes for `bbox`.
+ */
+export function evaluateCoco(
+  images: readonly EvaluationImage[],
+  predictions: readonly Instances[],
+  options: CocoOptions,
+): CocoSummary {
+  const areas = options.type === 'bbox' ? 'box' : 'mask';
+  return summarizeCoco(
+    matchCoco(
+      images,
+      predictions.map((instances) => detectionsOf(instances, areas)),
+      options,
+    ),
+  );
+}

@@ -1,0 +1,95 @@
+import { rleArea, rleBox } from '../structures/rle';
+import { boxesMeet, sharedPixels } from '../structures/rle_sets';
+import type { Regions } from './evaluation_image';
+
+export type OverlapType = 'segm' | 'bbox';
+
+/**
+ * Pairs of a detection and a truth that overlap enough, detection by detection (compressed rows): those of detection
+ * d are `start[d]` to `start[d + 1]`, truths ascending.
+ */
+export interface Overlaps {
+  /** [detections + 1] */
+  readonly start: Int32Array;
+  /** [pairs] positions in the list of truths. */
+  readonly truth: Int32Array;
+  /** [pairs] */
+  readonly iou: Float64Array;
+}
+
+/** Regions with what an overlap is made of: the masks' own boxes and pixels, or the boxes themselves. */
+export interface Extents {
+  readonly regions: Regions;
+  /** [n * 4] x, y, width, height. */
+  readonly boxes: Float64Array;
+  /** [n] */
+  readonly sizes: Float64Array;
+}
+
+/** Boxes and sizes of all regions, once per image. */
+export function measureExtents(type: OverlapType, regions: Regions): Extents {
+  const n = regions.labels.length;
+  const boxes = type === 'bbox' ? regions.boxes : new Float64Array(4 * n);
+  const sizes = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    if (type === 'segm') {
+      boxes.set(rleBox(regions.masks[i]), 4 * i);
+      sizes[i] = rleArea(regions.masks[i]);
+    } else sizes[i] = boxes[4 * i + 2] * boxes[4 * i + 3];
+  }
+  return { regions, boxes, sizes };
+}
+
+let truths = new Int32Array(1024);
+let ious = new Float64Array(1024);
+
+/**
+ * The pairs of the detections `rows` and the truths `columns` whose IoU is at least `least` (over 0). For a crowd the
+ * intersection is divided by the detection's own size. Source: pycocotools maskApi.c, rleIou and bbIou.
+ */
+export function findOverlaps(
+  type: OverlapType,
+  detected: Extents,
+  rows: ArrayLike<number>,
+  truth: Extents,
+  columns: ArrayLike<number>,
+  crowd: Uint8Array,
+  least: number,
+): Overlaps {
+  const start = new Int32Array(rows.length + 1);
+  const columnBoxes = Array.from(columns, (t) => truth.boxes.subarray(4 * t, 4 * t + 4));
+  let n = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const d = rows[i];
+    const box = detected.boxes.subarray(4 * d, 4 * d + 4);
+    for (let j = 0; j < columns.length; j++) {
+      if (!boxesMeet(box, columnBoxes[j])) continue;
+      const t = columns[j];
+      const shared =
+        type === 'segm'
+          ? sharedPixels(detected.regions.masks[d].counts, truth.regions.masks[t].counts)
+          : sharedBox(box, columnBoxes[j]);
+      const size = detected.sizes[d];
+      const iou = shared / (crowd[t] === 1 ? size : size + truth.sizes[t] - shared);
+      if (!(iou >= least)) continue;
+      if (n === truths.length) grow();
+      truths[n] = j;
+      ious[n++] = iou;
+    }
+    start[i + 1] = n;
+  }
+  return { start, truth: truths.slice(0, n), iou: ious.slice(0, n) };
+}
+
+function sharedBox(a: Float64Array, b: Float64Array): number {
+  const width = Math.min(a[2] + a[0], b[2] + b[0]) - Math.max(a[0], b[0]);
+  const height = Math.min(a[3] + a[1], b[3] + b[1]) - Math.max(a[1], b[1]);
+  return width <= 0 || height <= 0 ? 0 : width * height;
+}
+
+function grow(): void {
+  const [moreTruths, moreIous] = [new Int32Array(2 * truths.length), new Float64Array(2 * ious.length)];
+  moreTruths.set(truths);
+  moreIous.set(ious);
+  [truths, ious] = [moreTruths, moreIous];
+}
