@@ -19,7 +19,6 @@ function load(): TensorFlow {
 
 export const tf: TensorFlow = load();
 
-// biome-ignore lint/style/noNamespace: a namespace is the one way to give a value and its types the same name.
 export declare namespace tf {
   type Tensor = import('@tensorflow/tfjs-node-gpu').Tensor;
   type Tensor1D = import('@tensorflow/tfjs-node-gpu').Tensor1D;

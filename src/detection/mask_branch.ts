@@ -1,3 +1,4 @@
+import { relu } from '../backend/activation';
 import { type Scalar, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
 import { Conv, type Mode } from '../layers/conv';
 import { kaimingNormal, zeros } from '../layers/init';
@@ -64,7 +65,7 @@ export class MaskBranch {
       hidden.reshape([-1, width]) as Tensor2D,
       this.upsample.variable as unknown as Tensor2D,
     );
-    const pixels = tf.relu(tf.add(up.reshape([-1, width]), this.upsampleBias.variable)) as Tensor2D;
+    const pixels = relu(tf.add(up.reshape([-1, width]), this.upsampleBias.variable)) as Tensor2D;
     return tf.add(
       tf.matMul(pixels, this.logits.variable.reshape([width, numClasses])),
       this.logitsBias.variable,

@@ -21,7 +21,14 @@ import { ResNet } from './resnet';
 import { type MaskedDetections, RoiHeads } from './roi_heads';
 import { RegionProposalNetwork } from './rpn';
 import { type Pick, pickFirst } from './sampler';
-import { batchImages, type ImageBatch, type ModelImage, resizeTarget, type Target } from './transform';
+import {
+  batchImages,
+  type ImageBatch,
+  type ModelImage,
+  resizedSize,
+  resizeTarget,
+  type Target,
+} from './transform';
 
 /** The five terms, by torchvision's names. */
 export const LOSS_NAMES = [
@@ -75,7 +82,7 @@ export class MaskRcnn {
    * An image without instances is normal: its box and mask terms are 0.
    */
   losses(images: readonly (ModelImage & Target)[], { training, pick }: LossOptions): Losses {
-    const batch = batchImages(images, this.config.image, true);
+    const batch = this.batch(images, true);
     const targets = images.map((image, n) => resizeTarget(image, image, batch.sizes[n]));
     const features = this.features(batch, { training });
     const rpn = this.rpn.apply(features, batch);
@@ -109,11 +116,23 @@ export class MaskRcnn {
     return values;
   }
 
-  /** Instances of every image, in its own pixels, by falling score. Leaves no tensor behind. */
-  detect(images: readonly ModelImage[]): Instances[] {
+  /** One padded batch, each image enlarged by `enlarge` and then resized as the configuration says. */
+  batch(images: readonly ModelImage[], training: boolean, enlarge = 1): ImageBatch {
+    const { image } = this.config;
+    const sizes = images.map(({ height, width }) =>
+      resizedSize(Math.round(height * enlarge), Math.round(width * enlarge), image, training),
+    );
+    return batchImages(images, sizes, image);
+  }
+
+  /**
+   * Instances of every image, in its own pixels, by falling score. Leaves no tensor behind.
+   * @param enlarge factor by which the network sees the images larger: small cells gain from it.
+   */
+  detect(images: readonly ModelImage[], { enlarge = 1 }: { enlarge?: number } = {}): Instances[] {
     let instances: Instances[] = [];
     tf.tidy(() => {
-      const batch = batchImages(images, this.config.image, false);
+      const batch = this.batch(images, false, enlarge);
       const features = this.features(batch, { training: false });
       const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false);
       const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes);

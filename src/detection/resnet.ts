@@ -1,3 +1,4 @@
+import { relu } from '../backend/activation';
 import { type Tensor4D, tf } from '../backend/tf';
 import { type Activation, Conv, type Mode, type NormMode } from '../layers/conv';
 import { kaimingNormal } from '../layers/init';
@@ -133,6 +134,6 @@ class Block {
   apply(x: Tensor4D, mode: Mode): Tensor4D {
     let y = x;
     for (const conv of this.convs) y = conv.apply(y, mode);
-    return tf.relu(tf.add(y, this.downsample ? this.downsample.apply(x, mode) : x) as Tensor4D);
+    return relu(tf.add(y, this.downsample ? this.downsample.apply(x, mode) : x) as Tensor4D);
   }
 }

@@ -158,8 +158,8 @@ export class RegionProposalNetwork {
         regression.push(offsets);
         positiveRows.push(n * total + i);
       }
-      for (const i of positive) labels.push(1), sampledRows.push(n * total + i);
-      for (const i of negative) labels.push(0), sampledRows.push(n * total + i);
+      for (const i of [...positive, ...negative]) sampledRows.push(n * total + i);
+      labels.push(...new Array(positive.length).fill(1), ...new Array(negative.length).fill(0));
     });
     if (!sampledRows.length) return { objectness: zeroLoss(), boxRegression: zeroLoss() };
     const logits = tf.gather(

@@ -45,13 +45,15 @@ export function resizedSize(
   return [Math.floor(height * scale), Math.floor(width * scale)];
 }
 
-/** Resizes, normalises and pads images of any size into one batch (torchvision's GeneralizedRCNNTransform). */
+/**
+ * Resizes, normalises and pads images of any size into one batch (torchvision's GeneralizedRCNNTransform).
+ * @param sizes [height, width] of each image after resizing.
+ */
 export function batchImages(
   images: readonly ModelImage[],
+  sizes: ImageBatch['sizes'],
   config: MaskRcnnConfig['image'],
-  training: boolean,
 ): ImageBatch {
-  const sizes = images.map(({ height, width }) => resizedSize(height, width, config, training));
   const up = (side: number): number => Math.ceil(side / MULTIPLE) * MULTIPLE;
   const height = up(Math.max(...sizes.map(([h]) => h)));
   const width = up(Math.max(...sizes.map(([, w]) => w)));

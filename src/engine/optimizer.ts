@@ -1,5 +1,5 @@
 import { type Tensor, tf } from '../backend/tf';
-import type { Parameter } from '../layers/parameters';
+import { type Parameter, toNative } from '../layers/parameters';
 
 export interface SgdOptions {
   readonly momentum: number;
@@ -46,9 +46,13 @@ export class Sgd {
     return this.velocity;
   }
 
-  restore(name: string, value: Tensor): void {
+  /** Sets a momentum buffer from values in PyTorch's layout. */
+  restoreTorch({ name, layout, torchShape, variable }: Parameter, values: Float32Array): void {
     this.velocity.get(name)?.dispose();
-    this.velocity.set(name, tf.keep(value));
+    const native = tf.tidy(() =>
+      toNative(tf.tensor(values, [...torchShape]), layout).reshape(variable.shape),
+    );
+    this.velocity.set(name, tf.keep(native));
   }
 
   dispose(): void {

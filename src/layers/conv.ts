@@ -1,4 +1,6 @@
+import { relu, relu6 } from '../backend/activation';
 import { batchNormTraining } from '../backend/batch_norm';
+import { conv2dSame } from '../backend/conv2d';
 import { type Tensor1D, type Tensor4D, tf } from '../backend/tf';
 import { ones, zeros } from './init';
 import type { Initializer, Parameter, ParameterStore } from './parameters';
@@ -74,7 +76,8 @@ export class Conv {
     const native = padding === 'same' || stride === 1 || size === 1;
     const input = native ? x : padded(x, (size - 1) / 2);
     const pad = native ? 'same' : 'valid';
-    return depthwise ? tf.depthwiseConv2d(input, filter, stride, pad) : tf.conv2d(input, filter, stride, pad);
+    if (depthwise) return tf.depthwiseConv2d(input, filter, stride, pad);
+    return stride === 1 && size > 1 ? conv2dSame(input, filter) : tf.conv2d(input, filter, stride, pad);
   }
 }
 
@@ -89,7 +92,7 @@ function padded(x: Tensor4D, side: number): Tensor4D {
 
 export function activate(x: Tensor4D, activation: Activation): Tensor4D {
   if (activation === 'none') return x;
-  return activation === 'relu' ? tf.relu(x) : tf.relu6(x);
+  return activation === 'relu' ? relu(x) : relu6(x);
 }
 
 /** Batch normalisation by torchvision's names. */

@@ -7,7 +7,6 @@ import { type MaskRcnnConfig, MODEL_NAMES, MODELS, type ModelName } from '../../
 import { blockIndex, MASK_POOL } from '../../detection/mask_branch';
 import { LOSS_NAMES, MaskRcnn } from '../../detection/mask_rcnn';
 import { pickFirst } from '../../detection/sampler';
-import { batchImages } from '../../detection/transform';
 import { toTorch } from '../../layers/parameters';
 import { roiAlign } from '../../layers/roi_align';
 import { rleArea } from '../../structures/rle';
@@ -92,7 +91,7 @@ function featureErrors(
 function inference(model: MaskRcnn, golden: DetectorGolden): Errors & { [key: string]: never } {
   const { tag, height, width } = golden;
   const image = { height, width, image: generateImage(`${tag}:image`, height, width) };
-  const batch = batchImages([image], model.config.image, false);
+  const batch = model.batch([image], false);
   const features = model.features(batch, { training: false });
   const errors: Errors = {
     transformed: tensorError(golden.transformed, toNchw(batch.tensor)),
@@ -203,7 +202,7 @@ function training(model: MaskRcnn, golden: DetectorGolden): Errors {
   optimizer.dispose();
   const after = tf.tidy(() => {
     const image = { height, width, image: generateImage(`${tag}:image`, height, width) };
-    const features = model.features(batchImages([image], model.config.image, false), { training: false });
+    const features = model.features(model.batch([image], false), { training: false });
     return featureErrors('featuresAfter3Steps', golden.featuresAfter3Steps, features) as Errors & {
       [key: string]: never;
     };

@@ -1,0 +1,125 @@
+import type { MaskRcnnConfig, ModelName } from '../../detection/config';
+
+/** The size of a run. */
+export type PresetName = 'smoke' | 'cpu' | 'full';
+export const PRESETS: readonly PresetName[] = ['smoke', 'cpu', 'full'];
+
+export interface ModelSection extends MaskRcnnConfig {
+  readonly architecture: ModelName;
+  /**
+   * Where the weights start: 'starter' (trained on synthetic tissue, class predictors fresh), 'imagenet' (backbone),
+   * 'coco' (whole model), 'none' (random), or a file.
+   */
+  readonly weights: string;
+  /** Stages of the backbone that are not trained: parameters whose name starts with one of these. */
+  readonly freeze: readonly string[];
+}
+
+export interface DataSection {
+  /** A folder in the data set layout; null: synthetic tissue of `synthetic`. */
+  readonly dir: string | null;
+  readonly synthetic: {
+    readonly images: number;
+    readonly width: number;
+    readonly height: number;
+    readonly seed: number;
+  };
+  /** Share of the groups kept for validation. */
+  readonly validationShare: number;
+  /** none, prefix:N or regex:…: what part of an id names its group; null: `dataset.json`, else each image its own. */
+  readonly groupBy: string | null;
+  /** Instances of fewer pixels are not cells: after augmentation, in pixels the network sees. */
+  readonly minInstancePixels: number;
+}
+
+export interface AugmentationSection {
+  /** none, basic or full; what is added after the crop. */
+  readonly level: 'none' | 'basic' | 'full' | 'stain';
+  /** Side of a random crop in pixels of the file; null: the whole image. */
+  readonly crop: number | null;
+  /** Factor by which the network sees the crop enlarged. */
+  readonly enlarge: number;
+}
+
+export interface TrainingSection {
+  readonly epochs: number;
+  /** Optimizer steps; overrides `epochs` where it is not null. */
+  readonly steps: number | null;
+  readonly batchSize: number;
+  /** Threads that decode and augment. */
+  readonly workers: number;
+  /** Largest norm of all gradients together; null: no clipping. */
+  readonly clipNorm: number | null;
+}
+
+export interface OptimizerSection {
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  /** Factors of the learning rate by the beginning of a parameter's name. */
+  readonly rateFactors: Readonly<Record<string, number>>;
+}
+
+export interface ScheduleSection {
+  readonly kind: 'constant' | 'steps' | 'cosine' | 'plateau';
+  /** Steps over which the rate rises linearly from `warmupFactor` of itself. */
+  readonly warmupSteps: number;
+  readonly warmupFactor: number;
+  /** steps: shares of the run after which the rate is multiplied by `factor`. */
+  readonly milestones: readonly number[];
+  readonly factor: number;
+  /** plateau: epochs without a better validation loss, counted from `startEpoch`. */
+  readonly patience: number;
+  readonly startEpoch: number;
+  readonly minimumRate: number;
+}
+
+export interface ValidationSection {
+  /** Epochs between validations; the last epoch is always validated. 0: never. */
+  readonly every: number;
+  /** At most this many images each time; null: all. The final evaluation always takes all. */
+  readonly images: number | null;
+  /** Factor by which the network sees whole images enlarged. */
+  readonly enlarge: number;
+  /** COCO's limit, per image and class. */
+  readonly maxDets: number;
+}
+
+export interface EarlyStoppingSection {
+  /** Validations without an improvement of the loss by `minimumChange`; null: never stop early. */
+  readonly patience: number | null;
+  readonly minimumChange: number;
+}
+
+/** Everything a run is made of. Plain data: what stands in `config.json`. */
+export interface ExperimentConfig {
+  readonly seed: number;
+  readonly model: ModelSection;
+  readonly data: DataSection;
+  readonly augmentation: AugmentationSection;
+  readonly training: TrainingSection;
+  readonly optimizer: OptimizerSection;
+  readonly schedule: ScheduleSection;
+  readonly validation: ValidationSection;
+  readonly earlyStopping: EarlyStoppingSection;
+}
+
+/** Differences from something, at any depth; lists are replaced whole. */
+export type Differences<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]?: Differences<T[K]> }
+    : T;
+
+/** One file of `experiments/`. */
+export interface Experiment {
+  readonly name: string;
+  /** What the report claims, in one sentence; empty where it claims nothing. */
+  readonly claim: string;
+  /** Differences from the defaults that all variants share. */
+  readonly config: Differences<ExperimentConfig>;
+  /** Differences by preset, applied after `config`. */
+  readonly presets?: Readonly<Partial<Record<PresetName, Differences<ExperimentConfig>>>>;
+  /** Named variants, the first being the one others are compared with. */
+  readonly variants: Readonly<Record<string, Differences<ExperimentConfig>>>;
+}

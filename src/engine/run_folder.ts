@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { DataError } from '../core/errors';
+import { fileError, readJson, writeJson } from '../core/files';
+import type { LossName } from '../detection/mask_rcnn';
+import type { ExperimentConfig, PresetName } from './config/types';
+
+/** What `config.json` of a run holds. */
+export interface RunDescription {
+  readonly experiment: string;
+  readonly variant: string;
+  readonly preset: PresetName;
+  readonly config: ExperimentConfig;
+  /** Class names 1..K. */
+  readonly classes: readonly string[];
+  readonly pixelSize: number | null;
+  readonly channelOrder: 'rgb' | 'bgr';
+  /** The folder trained on, or null for synthetic tissue. */
+  readonly data: string | null;
+  readonly split: {
+    readonly train: readonly string[];
+    readonly val: readonly string[];
+    readonly note: string;
+  };
+  /** Where the weights came from, in words. */
+  readonly start: string;
+}
+
+/** A line of `metrics.jsonl`. */
+export interface StepMetrics {
+  readonly type: 'step';
+  readonly step: number;
+  readonly epoch: number;
+  readonly losses: Readonly<Record<LossName, number>>;
+  readonly total: number;
+  readonly learningRate: number;
+  readonly gradientNorm: number;
+  readonly seconds: number;
+}
+
+export interface EpochMetrics {
+  readonly type: 'epoch';
+  /** Steps done. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly validation: {
+    readonly losses: Readonly<Record<LossName, number>>;
+    readonly total: number;
+    readonly AP50: number;
+  } | null;
+  readonly learningRate: number;
+  readonly seconds: number;
+}
+
+export type Metrics = StepMetrics | EpochMetrics;
+
+/** A run on the disk. */
+export class RunFolder {
+  constructor(readonly dir: string) {}
+
+  static open(dir: string): RunFolder {
+    if (!fs.existsSync(path.join(dir, 'config.json')))
+      throw new DataError('is not a run', {
+        where: dir,
+        fix: 'A run holds config.json; `cytobench runs` lists them.',
+      });
+    return new RunFolder(dir);
+  }
+
+  file(...parts: string[]): string {
+    return path.join(this.dir, ...parts);
+  }
+
+  describe(): RunDescription {
+    return readJson<RunDescription>(this.file('config.json'));
+  }
+
+  begin(description: RunDescription): void {
+    writeJson(this.file('config.json'), description);
+  }
+
+  append(metrics: Metrics): void {
+    try {
+      fs.appendFileSync(this.file('metrics.jsonl'), `${JSON.stringify(metrics)}\n`);
+    } catch (error) {
+      throw fileError(error, this.file('metrics.jsonl'), 'write');
+    }
+  }
+
+  metrics(): Metrics[] {
+    if (!fs.existsSync(this.file('metrics.jsonl'))) return [];
+    const lines = fs.readFileSync(this.file('metrics.jsonl'), 'utf8').split('\n');
+    return lines.flatMap((line) => {
+      try {
+        return [JSON.parse(line) as Metrics];
+      } catch {
+        return []; // The last line of a killed run may be cut.
+      }
+    });
+  }
+
+  /** Drops what was logged after the checkpoint that a run continues from. */
+  truncateMetrics(step: number): void {
+    const kept = this.metrics().filter((line) =>
+      line.type === 'step' ? line.step < step : line.step <= step,
+    );
+    fs.writeFileSync(this.file('metrics.jsonl'), kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  }
+}
+
+/** experiment-variant-s0-1a2b3c4d: the hash is that of everything that decides the result. */
+export function runName(
+  description: Pick<RunDescription, 'experiment' | 'variant' | 'config' | 'data' | 'split'>,
+): string {
+  const { experiment, variant, config, data, split } = description;
+  const hash = createHash('sha256').update(JSON.stringify({ config, data, split })).digest('hex').slice(0, 8);
+  return `${experiment}-${variant}-s${config.seed}-${hash}`;
+}

@@ -1,0 +1,89 @@
+import sharp from 'sharp';
+import type { CropMask } from '../structures/crop_mask';
+import { rgb } from './palette';
+
+/** An image to draw on. */
+export interface Canvas {
+  readonly height: number;
+  readonly width: number;
+  /** [height * width * 3] */
+  readonly data: Uint8Array;
+}
+
+export interface Picture {
+  readonly height: number;
+  readonly width: number;
+  /** [height * width * 3] */
+  readonly image: Uint8Array;
+}
+
+/** A copy of an image enlarged by a whole factor, in RGB whatever the order of the file. */
+export function canvasOf(
+  { image, height, width }: Picture,
+  channelOrder: 'rgb' | 'bgr',
+  scale: number,
+): Canvas {
+  const data = new Uint8Array(height * scale * width * scale * 3);
+  const [r, b] = channelOrder === 'bgr' ? [2, 0] : [0, 2];
+  const row = width * scale * 3;
+  for (let y = 0; y < height; y++) {
+    const start = y * scale * row;
+    for (let x = 0; x < width; x++) {
+      const from = (y * width + x) * 3;
+      for (let k = 0; k < scale; k++) {
+        const to = start + (x * scale + k) * 3;
+        data[to] = image[from + r];
+        data[to + 1] = image[from + 1];
+        data[to + 2] = image[from + b];
+      }
+    }
+    for (let k = 1; k < scale; k++) data.copyWithin(start + k * row, start, start + row);
+  }
+  return { height: height * scale, width: width * scale, data };
+}
+
+/** Draws the edge of a mask inside its own pixels, `thickness` canvas pixels wide. */
+export function drawContour(
+  canvas: Canvas,
+  mask: CropMask,
+  colour: string,
+  scale: number,
+  thickness: number,
+): void {
+  const [r, g, b] = rgb(colour);
+  const { width, height, data } = mask;
+  const inside = (x: number, y: number): boolean =>
+    x >= 0 && y >= 0 && x < width && y < height && data[y * width + x] !== 0;
+  const fill = (x0: number, y0: number, w: number, h: number): void => {
+    for (let y = Math.max(y0, 0); y < Math.min(y0 + h, canvas.height); y++)
+      for (let x = Math.max(x0, 0); x < Math.min(x0 + w, canvas.width); x++) {
+        const at = (y * canvas.width + x) * 3;
+        canvas.data[at] = r;
+        canvas.data[at + 1] = g;
+        canvas.data[at + 2] = b;
+      }
+  };
+  const t = Math.min(thickness, scale);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      if (!inside(x, y)) continue;
+      const left = (mask.x + x) * scale;
+      const top = (mask.y + y) * scale;
+      if (!inside(x - 1, y)) fill(left, top, t, scale);
+      if (!inside(x + 1, y)) fill(left + scale - t, top, t, scale);
+      if (!inside(x, y - 1)) fill(left, top, scale, t);
+      if (!inside(x, y + 1)) fill(left, top + scale - t, scale, t);
+    }
+}
+
+/** PNG bytes of a canvas, with SVG layers rendered to PNG laid over it. */
+export async function canvasToPng(
+  canvas: Canvas,
+  layers: readonly { png: Buffer; left: number; top: number }[] = [],
+): Promise<Buffer> {
+  const base = sharp(canvas.data, { raw: { width: canvas.width, height: canvas.height, channels: 3 } });
+  const composed = layers.length
+    ? base.composite(layers.map(({ png, left, top }) => ({ input: png, left, top })))
+    : base;
+  return await composed.png({ compressionLevel: 6 }).toBuffer();
+}
