@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { registerDataCheck } from './data_check';
+import { registerDataSynth } from './data_synth';
 
 /** `data check|synth|split|preview|import|export`. */
 export function registerData(program: Command): void {
   const data = program.command('data').description('make, check, convert, split and look at data sets');
   registerDataCheck(data);
+  registerDataSynth(data);
 }
