@@ -107,11 +107,10 @@ export class CocoMatcher {
     const truthExtents = measureExtents(this.type, truth);
     const extents = measureExtents(this.type, detections);
     for (let k = 0; k < this.cells.length; k++) {
-      for (const [a, [low, high]] of this.areas.entries()) {
-        const counts = truthRows[k].filter(
-          (t) => truth.crowd[t] !== 1 && !(truth.areas[t] < low || truth.areas[t] > high),
-        ).length;
-        this.positives[k][a].push(counts);
+      const columns = truthRows[k];
+      for (let a = 0; a < this.areas.length; a++) {
+        const outside = outsideRange(truth.areas, columns, this.areas[a]);
+        this.positives[k][a].push(columns.filter((t, i) => outside[i] === 0 && truth.crowd[t] === 0).length);
       }
       if (rows[k].length > 0)
         this.addCell(k, image, truth, truthExtents, truthRows[k], detections, extents, rows[k]);
@@ -147,24 +146,28 @@ export class CocoMatcher {
     const least = Math.min(this.thresholds[0], 1 - 1e-10);
     const overlaps = findOverlaps(this.type, extents, best, truthExtents, columns, truth.crowd, least);
     const n = best.length;
-    const outcomes = new Uint8Array(this.areas.length * this.thresholds.length * n);
-    for (const [a, [low, high]] of this.areas.entries()) {
-      const outside = Uint8Array.from(best, (d) =>
-        detections.areas[d] < low || detections.areas[d] > high ? IGNORED : FALSE_POSITIVE,
-      );
-      const ignored = Uint8Array.from(columns, (t) =>
-        truth.crowd[t] === 1 || truth.areas[t] < low || truth.areas[t] > high ? 1 : 0,
-      );
-      const crowd = Uint8Array.from(columns, (t) => truth.crowd[t]);
-      const zero = truth.zeroId === undefined ? -1 : columns.indexOf(truth.zeroId);
-      for (const [t, threshold] of this.thresholds.entries()) {
-        const at = (a * this.thresholds.length + t) * n;
-        assign(overlaps, threshold, ignored, crowd, outside, zero, outcomes.subarray(at, at + n));
+    const T = this.thresholds.length;
+    const outcomes = new Uint8Array(this.areas.length * T * n);
+    const crowd = gatherFlags(truth.crowd, columns);
+    const zero = truth.zeroId === undefined ? -1 : columns.indexOf(truth.zeroId);
+    const taken = new Uint8Array(columns.length);
+    for (let a = 0; a < this.areas.length; a++) {
+      const base = outsideRange(detections.areas, best, this.areas[a]);
+      const ignored = outsideRange(truth.areas, columns, this.areas[a]);
+      for (let t = 0; t < crowd.length; t++) ignored[t] |= crowd[t];
+      for (let d = 0; d < n; d++) base[d] = base[d] === 1 ? IGNORED : FALSE_POSITIVE;
+      for (let t = 0; t < T; t++) {
+        const at = (a * T + t) * n;
+        outcomes.set(base, at);
+        if (overlaps.truth.length > 0)
+          assign(overlaps, this.thresholds[t], ignored, crowd, zero, taken.fill(0), outcomes, at, n);
       }
     }
+    const bestScores = new Float64Array(n);
+    for (let d = 0; d < n; d++) bestScores[d] = scores[best[d]];
     this.cells[k].push({
       image,
-      scores: Float64Array.from(best, (d) => scores[d]),
+      scores: bestScores,
       outcomes,
       cut: rows.length - n,
     });
@@ -182,24 +185,45 @@ function rowsByClass(labels: Int32Array, classes: number, where: string): number
   return rows;
 }
 
+/** 1 for the rows whose area lies outside the range, both ends of which belong to it. */
+function outsideRange(
+  areas: Float64Array,
+  rows: readonly number[],
+  [low, high]: readonly [number, number],
+): Uint8Array {
+  const out = new Uint8Array(rows.length);
+  for (let i = 0; i < rows.length; i++) out[i] = areas[rows[i]] < low || areas[rows[i]] > high ? 1 : 0;
+  return out;
+}
+
+function gatherFlags(flags: Uint8Array, rows: readonly number[]): Uint8Array {
+  const out = new Uint8Array(rows.length);
+  for (let i = 0; i < rows.length; i++) out[i] = flags[rows[i]];
+  return out;
+}
+
 /**
  * Gives each detection, best first, the free truth that it overlaps most; truths that count come before ignored
- * ones; a crowd may be taken again and again. `zero` is the truth whose match pycocotools does not see.
+ * ones; a crowd may be taken again and again. `zero` is the truth whose match pycocotools does not see. The n
+ * `outcomes` from `at` on come filled for detections without a match, `taken` with 0.
  */
 function assign(
   { start, truth, iou }: Overlaps,
   threshold: number,
   ignored: Uint8Array,
   crowd: Uint8Array,
-  outside: Uint8Array,
   zero: number,
+  taken: Uint8Array,
   outcomes: Uint8Array,
+  at: number,
+  n: number,
 ): void {
-  const taken = new Uint8Array(ignored.length);
-  for (let d = 0; d < outcomes.length; d++) {
+  const least = Math.min(threshold, 1 - 1e-10);
+  for (let d = 0; d < n; d++) {
+    if (start[d] === start[d + 1]) continue;
     let match = -1;
     for (let pass = 0; pass < 2 && match < 0; pass++) {
-      let best = Math.min(threshold, 1 - 1e-10);
+      let best = least;
       for (let i = start[d]; i < start[d + 1]; i++) {
         const t = truth[i];
         if (ignored[t] !== pass || (taken[t] === 1 && crowd[t] === 0) || iou[i] < best) continue;
@@ -207,38 +231,51 @@ function assign(
         match = t;
       }
     }
-    if (match >= 0) taken[match] = 1;
-    if (match < 0) outcomes[d] = outside[d];
-    else if (ignored[match] === 1) outcomes[d] = IGNORED;
-    else outcomes[d] = match === zero ? outside[d] : TRUE_POSITIVE;
+    if (match < 0) continue;
+    taken[match] = 1;
+    if (ignored[match] === 1) outcomes[at + d] = IGNORED;
+    else if (match !== zero) outcomes[at + d] = TRUE_POSITIVE;
   }
 }
 
+/** Puts the images of a class together, the highest score first; equal scores stay in order (numpy's mergesort). */
 function joinCells(cells: readonly Cell[], positives: readonly number[][], sheets: number): ClassMatches {
   const n = cells.reduce((sum, cell) => sum + cell.scores.length, 0);
   const scores = new Float64Array(n);
-  const cellOf = new Int32Array(n);
-  const rankOf = new Int32Array(n);
   let at = 0;
-  for (const [c, cell] of cells.entries()) {
+  for (const cell of cells) {
     scores.set(cell.scores, at);
-    for (let i = 0; i < cell.scores.length; i++, at++) {
-      cellOf[at] = c;
-      rankOf[at] = i;
-    }
+    at += cell.scores.length;
   }
-  // By descending score; equal scores stay in order (numpy's mergesort).
-  const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
-  const outcomes = Array.from({ length: sheets }, (_, sheet) =>
-    Uint8Array.from(order, (i) => {
-      const cell = cells[cellOf[i]];
-      return cell.outcomes[sheet * cell.scores.length + rankOf[i]];
-    }),
-  );
+  const order = new Uint32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
+  order.sort((a, b) => scores[b] - scores[a] || a - b);
+  // Where each detection, in the order of the cells, goes.
+  const place = new Uint32Array(n);
+  for (let i = 0; i < n; i++) place[order[i]] = i;
+  const image = new Int32Array(n);
+  const rank = new Int32Array(n);
+  const sorted = new Float64Array(n);
+  const outcomes = Array.from({ length: sheets }, () => new Uint8Array(n));
+  at = 0;
+  for (const cell of cells) {
+    const size = cell.scores.length;
+    for (let i = 0; i < size; i++) {
+      const to = place[at + i];
+      image[to] = cell.image;
+      rank[to] = i;
+      sorted[to] = cell.scores[i];
+    }
+    for (let sheet = 0; sheet < sheets; sheet++) {
+      const out = outcomes[sheet];
+      for (let i = 0; i < size; i++) out[place[at + i]] = cell.outcomes[sheet * size + i];
+    }
+    at += size;
+  }
   return {
-    scores: Float64Array.from(order, (i) => scores[i]),
-    image: Int32Array.from(order, (i) => cells[cellOf[i]].image),
-    rank: Int32Array.from(order, (i) => rankOf[i]),
+    scores: sorted,
+    image,
+    rank,
     outcomes,
     positives: positives.map((list) => Int32Array.from(list)),
     cut: cells.reduce((sum, cell) => sum + cell.cut, 0),

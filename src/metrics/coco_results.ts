@@ -75,17 +75,19 @@ export class CocoResults {
     const rows = this.order.subarray(this.starts[i], this.starts[i + 1]);
     const { height, width } = this.truth.images[i];
     const boxes = new Float64Array(4 * rows.length);
-    rows.forEach((row, at) => {
+    const labels = new Int32Array(rows.length);
+    const scores = new Float64Array(rows.length);
+    const areas = new Float64Array(rows.length);
+    const masks: Rle[] = [];
+    for (let at = 0; at < rows.length; at++) {
+      const row = rows[at];
+      labels[at] = this.labels.get(row);
+      scores[at] = this.scores.get(row);
+      areas[at] = this.areas.get(row);
       for (let k = 0; k < 4; k++) boxes[4 * at + k] = this.boxes.get(4 * row + k);
-    });
-    const masks: Rle[] = needMasks ? Array.from(rows, (row) => this.mask(row, height, width)) : [];
-    return {
-      labels: Int32Array.from(rows, (row) => this.labels.get(row)),
-      scores: Float64Array.from(rows, (row) => this.scores.get(row)),
-      areas: Float64Array.from(rows, (row) => this.areas.get(row)),
-      boxes,
-      masks,
-    };
+      if (needMasks) masks.push(this.mask(row, height, width));
+    }
+    return { labels, scores, areas, boxes, masks };
   }
 
   private keep(

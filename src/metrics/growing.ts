@@ -31,7 +31,7 @@ export class GrowingBytes {
   private left = 0;
 
   push(text: string): void {
-    if (text.length > this.left) {
+    if (this.pieces.length === 0 || text.length > this.left) {
       this.left = Math.max(PIECE_BYTES, text.length);
       this.pieces.push(Buffer.allocUnsafe(this.left));
     }
