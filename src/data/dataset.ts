@@ -1,5 +1,7 @@
+import * as path from 'node:path';
 import { DataError, nearestName } from '../core/errors';
 import { type ChannelOrder, type DatasetInfo, readDatasetInfo } from './dataset_info';
+import type { DatasetSource } from './dataset_source';
 import { readImage } from './image';
 import { type LabelMap, readLabelMap } from './label_map';
 import { countClasses, type EntryFiles, listFolder, onlyFile } from './listing';
@@ -18,6 +20,8 @@ export interface Dataset {
   readonly channelOrder: ChannelOrder;
   /** Image id to group, as far as `dataset.json` tells. */
   readonly groups: Readonly<Record<string, string>>;
+  /** How to open it again on another thread; data sets without it are loaded on the caller's. */
+  readonly source?: DatasetSource;
   /** The file of the image itself. */
   imageFile(id: string): string;
   /** Decodes one image with its label maps. Errors name the file. */
@@ -45,6 +49,7 @@ export async function openDataset(dir: string, options: OpenDatasetOptions = {})
   const ids = entries.map(({ id }) => id);
   return {
     ...describe(dir, ids, labelled, classes, info),
+    source: { kind: 'folder', dir: path.resolve(dir), maxPixels: options.maxPixels },
     imageFile: (id) => {
       const { images, folder } = requireEntry(byId, ids, id, dir);
       return onlyFile(images, folder, 'image');
@@ -59,7 +64,7 @@ function describe(
   labelled: boolean,
   classes: readonly string[],
   info: DatasetInfo,
-): Omit<Dataset, 'load' | 'imageFile'> {
+): Omit<Dataset, 'load' | 'imageFile' | 'source'> {
   return {
     dir,
     ids,

@@ -69,8 +69,7 @@ export function extractInstances(
   }
   const order = Array.from({ length: count }, (_, s) => s).sort((a, b) => slots.values[a] - slots.values[b]);
   const kept = order.filter((s) => area[s] >= minPixels);
-  const crops: (CropMask | undefined)[] = new Array(count);
-  for (const s of kept) crops[s] = emptyCrop(box.subarray(s * 4, s * 4 + 4));
+  const crops = packCrops(kept, box, count);
   for (let r = 0; r < runs.length; r += 4) {
     const crop = crops[runs.data[r]];
     if (!crop) continue;
@@ -119,8 +118,16 @@ function collectRuns(map: LabelMap, height: number, width: number, slots: SlotTa
   return runs;
 }
 
-function emptyCrop(box: Int32Array): CropMask {
-  const width = box[2] - box[0];
-  const height = box[3] - box[1];
-  return { x: box[0], y: box[1], width, height, data: new Uint8Array(width * height) };
+/** Empty crops by slot, all in one buffer, which another thread can take over at once. */
+function packCrops(kept: readonly number[], box: Int32Array, count: number): (CropMask | undefined)[] {
+  const sizes = kept.map((s) => (box[4 * s + 2] - box[4 * s]) * (box[4 * s + 3] - box[4 * s + 1]));
+  const data = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+  const crops: (CropMask | undefined)[] = new Array(count);
+  let at = 0;
+  kept.forEach((s, i) => {
+    const [x, y, right, bottom] = box.subarray(4 * s, 4 * s + 4);
+    crops[s] = { x, y, width: right - x, height: bottom - y, data: data.subarray(at, at + sizes[i]) };
+    at += sizes[i];
+  });
+  return crops;
 }

@@ -77,6 +77,7 @@ export function syntheticDataset(options: SynthesisOptions): Dataset {
     pixelSize: SYNTHETIC_PIXEL_SIZE,
     channelOrder: 'rgb',
     groups: Object.fromEntries(indices.map((i) => [ids[i], slideName(i)])),
+    source: { kind: 'synthetic', options },
     imageFile: (id) => `${syntheticId(indexOf(id))} (made in memory)`,
     load: async (id) => synthesizeRecord(indexOf(id), options),
   };

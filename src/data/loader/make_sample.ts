@@ -1,0 +1,49 @@
+import { DataError, describeError } from '../../core/errors';
+import { augmentRecord, sampleRng } from '../augmentation/augment';
+import type { Augmentation } from '../augmentation/levels';
+import type { Dataset } from '../dataset';
+import type { Sample } from '../sample';
+import { RecordCache } from './record_cache';
+
+/** What one thread needs to make samples. */
+export interface SampleRecipe {
+  readonly ids: readonly string[];
+  readonly augmentation: Augmentation;
+  readonly seed: number;
+  readonly cacheBytes: number;
+}
+
+/** One sample to make: `position` in the epoch, `image` in the list of ids. */
+export interface SampleJob {
+  readonly epoch: number;
+  readonly position: number;
+  readonly image: number;
+}
+
+/** Makes samples of a data set: a function of (seed, epoch, position) and the image alone, on whatever thread. */
+export class SampleMaker {
+  private readonly cache: RecordCache;
+
+  constructor(
+    private readonly dataset: Dataset,
+    private readonly recipe: SampleRecipe,
+  ) {
+    this.cache = new RecordCache(dataset, recipe.cacheBytes);
+  }
+
+  /** Errors name the image. */
+  async make({ epoch, position, image }: SampleJob): Promise<Sample> {
+    const { ids, augmentation, seed } = this.recipe;
+    const id = ids[image];
+    try {
+      const record = await this.cache.load(id);
+      return await augmentRecord(record, augmentation, sampleRng(seed, epoch, position), {
+        channelOrder: this.dataset.channelOrder,
+        donor: (rng) => this.cache.load(rng.pick(ids)),
+      });
+    } catch (error) {
+      const [reason] = describeError(error).split('\n');
+      throw new DataError(`image "${id}": ${reason}`, { cause: error, fix: (error as DataError).fix });
+    }
+  }
+}
