@@ -46,6 +46,8 @@ export interface LossOptions {
   readonly training: boolean;
   /** How anchors and regions are sampled. */
   readonly pick: Pick;
+  /** Factor by which the network sees the images larger. Default 1. */
+  readonly enlarge?: number;
 }
 
 /** Mask R-CNN (He et al. 2017) with a feature pyramid. */
@@ -81,8 +83,8 @@ export class MaskRcnn {
    * The five losses of a batch. Call it inside `computeGradients` (which keeps the tape) or `tf.tidy`.
    * An image without instances is normal: its box and mask terms are 0.
    */
-  losses(images: readonly (ModelImage & Target)[], { training, pick }: LossOptions): Losses {
-    const batch = this.batch(images, true);
+  losses(images: readonly (ModelImage & Target)[], { training, pick, enlarge }: LossOptions): Losses {
+    const batch = this.batch(images, true, enlarge);
     const targets = images.map((image, n) => resizeTarget(image, image, batch.sizes[n]));
     const features = this.features(batch, { training });
     const rpn = this.rpn.apply(features, batch);
@@ -106,8 +108,8 @@ export class MaskRcnn {
   }
 
   /** The losses without gradients, norms as in testing and fixed sampling: what validation reports. Touches nothing. */
-  evaluateLosses(images: readonly (ModelImage & Target)[]): Record<LossName, number> {
-    const losses = tf.tidy(() => this.losses(images, { training: false, pick: pickFirst }));
+  evaluateLosses(images: readonly (ModelImage & Target)[], enlarge = 1): Record<LossName, number> {
+    const losses = tf.tidy(() => this.losses(images, { training: false, pick: pickFirst, enlarge }));
     const values = {} as Record<LossName, number>;
     for (const name of LOSS_NAMES) {
       values[name] = losses[name].dataSync()[0];

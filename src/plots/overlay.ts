@@ -4,7 +4,7 @@ import { rleToCropMask } from '../structures/rle_raster';
 import { type Canvas, canvasOf, canvasToPng, drawContour, type Picture } from './canvas';
 import { contourColour } from './palette';
 import { svgToPng } from './png';
-import { escape } from './svg';
+import { escapeXml } from './svg';
 
 /** Masks with their classes: truth, or what a prediction becomes. */
 export interface LabelledContours {
@@ -59,7 +59,7 @@ export async function drawPanels(
     paste(total, canvas, i * (width + GAP), HEADER);
   });
   const titles = panels.map(
-    ({ title }, i) => `<text x="${i * (width + GAP)}" y="20" font-weight="bold">${escape(title)}</text>`,
+    ({ title }, i) => `<text x="${i * (width + GAP)}" y="20" font-weight="bold">${escapeXml(title)}</text>`,
   );
   const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${total.width}" height="${total.height}" font-family="DejaVu Sans" font-size="14" fill="#222">`,
@@ -92,7 +92,7 @@ function paste(target: Canvas, source: Canvas, left: number, top: number): void 
 function legendOf(classes: readonly string[], y: number): string[] {
   let x = 0;
   return classes.map((name, i) => {
-    const entry = `<rect x="${x + 1}" y="${y - 11}" width="13" height="13" fill="${contourColour(i + 1)}" stroke="#444"/><text x="${x + 20}" y="${y}">${escape(name)}</text>`;
+    const entry = `<rect x="${x + 1}" y="${y - 11}" width="13" height="13" fill="${contourColour(i + 1)}" stroke="#444"/><text x="${x + 20}" y="${y}">${escapeXml(name)}</text>`;
     x += 36 + name.length * 9;
     return entry;
   });

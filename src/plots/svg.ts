@@ -24,7 +24,7 @@ export function figureToSvg({ data, layout }: Figure): string {
     ),
     `<line x1="${MARGIN.left}" x2="${width - MARGIN.right}" y1="${bottom}" y2="${bottom}" stroke="#888"/>`,
     text((MARGIN.left + width - MARGIN.right) / 2, bottom + 38, layout.xaxis.title.text, 'middle'),
-    `<text transform="translate(16 ${(MARGIN.top + bottom) / 2}) rotate(-90)" text-anchor="middle">${escape(layout.yaxis.title.text)}</text>`,
+    `<text transform="translate(16 ${(MARGIN.top + bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeXml(layout.yaxis.title.text)}</text>`,
     ...data.map((trace) => drawTrace(trace, x, y)),
     ...legend(data, bottom + 50, width),
     '</svg>',
@@ -117,14 +117,14 @@ function text(
   anchor: 'start' | 'middle' | 'end',
   attributes = '',
 ): string {
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" ${attributes}>${escape(content)}</text>`;
+  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" ${attributes}>${escapeXml(content)}</text>`;
 }
 
 const label = (value: number): string =>
   Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(0) : String(value);
 const round = (value: number): number => Math.round(value * 10) / 10;
 
-export function escape(content: string): string {
+export function escapeXml(content: string): string {
   return content
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -35,7 +35,10 @@ export function nonMaximumSuppression(
     if (kept.length >= limit) break;
     const group = groups ? groups[row] : 0;
     let pack = packs.get(group);
-    if (!pack) packs.set(group, (pack = { data: new Float64Array(64 * 5), count: 0 }));
+    if (!pack) {
+      pack = { data: new Float64Array(64 * 5), count: 0 };
+      packs.set(group, pack);
+    }
     if (suppressed(boxes, row, pack.data, pack.count, threshold)) continue;
     kept.push(row);
     if (pack.count * 5 === pack.data.length) {

@@ -18,7 +18,7 @@ export function defaultConfig(architecture: ModelName): ExperimentConfig {
       groupBy: null,
       minInstancePixels: 6,
     },
-    augmentation: { level: 'full', crop: null, enlarge: 1 },
+    augmentation: { level: 'full', transforms: null, crop: null, enlarge: 1, minVisible: 0.25 },
     training: { epochs: 30, steps: null, batchSize: 2, workers: 1, clipNorm: null },
     optimizer: { learningRate: 0.001, momentum: 0.9, weightDecay: 0.0005, rateFactors: {} },
     schedule: {

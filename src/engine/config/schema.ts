@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ConfigError } from '../../core/errors';
+import { checkTransforms } from '../../data/augmentation/transforms';
 import { MODEL_NAMES } from '../../detection/config';
 import type { ExperimentConfig } from './types';
 
@@ -67,9 +68,11 @@ const schema = z
       minInstancePixels: count,
     }),
     augmentation: z.strictObject({
-      level: z.enum(['none', 'basic', 'full', 'stain']),
+      level: z.enum(['none', 'basic', 'full']),
+      transforms: z.array(z.looseObject({ name: z.string() })).nullable(),
       crop: count.nullable(),
       enlarge: positive,
+      minVisible: share,
     }),
     training: z.strictObject({
       epochs: count,
@@ -112,7 +115,10 @@ const schema = z
 /** Throws one line naming the first setting that is of a wrong type, out of range, or at odds with another. */
 export function checkConfig(config: ExperimentConfig): void {
   const result = schema.safeParse(config);
-  if (result.success) return;
+  if (result.success) {
+    if (config.augmentation.transforms) checkTransforms(config.augmentation.transforms);
+    return;
+  }
   const { path, message } = result.error.issues[0];
   const value = path.reduce<unknown>(
     (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],

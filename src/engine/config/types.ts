@@ -1,3 +1,5 @@
+import type { AugmentationLevel } from '../../data/augmentation/levels';
+import type { Transform } from '../../data/augmentation/transforms';
 import type { MaskRcnnConfig, ModelName } from '../../detection/config';
 
 /** The size of a run. */
@@ -33,12 +35,16 @@ export interface DataSection {
 }
 
 export interface AugmentationSection {
-  /** none, basic or full; what is added after the crop. */
-  readonly level: 'none' | 'basic' | 'full' | 'stain';
+  /** What happens after crop and enlargement, unless `transforms` says it. */
+  readonly level: AugmentationLevel;
+  /** A list of one's own in place of the level's. */
+  readonly transforms: readonly Transform[] | null;
   /** Side of a random crop in pixels of the file; null: the whole image. */
   readonly crop: number | null;
   /** Factor by which the network sees the crop enlarged. */
   readonly enlarge: number;
+  /** A cell of which less than this share is left after a crop goes. */
+  readonly minVisible: number;
 }
 
 export interface TrainingSection {

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { ConfigError } from '../core/errors';
+import { MaskRcnn } from '../detection/mask_rcnn';
+import { fetchWeights } from '../weights/fetch';
+import { type LoadReport, loadState } from '../weights/load_state';
+import { openWeights } from '../weights/open';
+import { imageNetWeights } from '../weights/pretrained';
+import { isPublished } from '../weights/published';
+import type { ModelSection } from './config/types';
+
+/** A model with its starting weights, and where they came from in words. */
+export interface BuiltModel {
+  readonly model: MaskRcnn;
+  readonly start: string;
+  readonly report: LoadReport | null;
+}
+
+/** Builds the model of a configuration and loads what `weights` names. */
+export async function buildModel(section: ModelSection, seed: number): Promise<BuiltModel> {
+  const source = await findWeights(section);
+  const model = new MaskRcnn(section, seed);
+  if (!source) return { model, start: 'random weights', report: null };
+  try {
+    const weights = openWeights(source.file);
+    const report = loadState(model, weights, source.backbone ? (name) => `backbone.body.${name}` : undefined);
+    const fresh = report.replaced.length ? `; fresh for these classes: ${report.replaced.join(', ')}` : '';
+    return { model, start: `${source.words}${fresh}`, report };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+interface Source {
+  readonly file: string;
+  readonly words: string;
+  /** A classification network: its names lack the prefix of the detector's backbone. */
+  readonly backbone: boolean;
+}
+
+async function findWeights({ architecture, weights, backbone }: ModelSection): Promise<Source | null> {
+  if (weights === 'none') return null;
+  if (weights === 'imagenet') {
+    const file =
+      backbone === 'efficientnet_lite0' ? imageNetWeights(backbone) : (await fetchWeights(backbone)).file;
+    return { file, words: `ImageNet weights of ${backbone}, the rest random`, backbone: true };
+  }
+  if (weights === 'coco') {
+    const name = cocoName(architecture);
+    return { file: (await fetchWeights(name)).file, words: `COCO weights (${name})`, backbone: false };
+  }
+  if (isPublished(weights)) {
+    const { file } = await fetchWeights(weights);
+    return { file, words: `published weights ${weights}`, backbone: weights.startsWith('resnet') };
+  }
+  if (existsSync(weights)) return { file: weights, words: `weights of ${weights}`, backbone: false };
+  throw new ConfigError(`model.weights: no such file or name "${weights}"`, {
+    fix: 'Known: imagenet, coco, none, a published name, or a .pth or .safetensors file.',
+  });
+}
+
+function cocoName(architecture: ModelSection['architecture']): string {
+  if (architecture === 'resnet50_fpn') return 'maskrcnn_resnet50_fpn_coco';
+  if (architecture === 'resnet50_fpn_v2') return 'maskrcnn_resnet50_fpn_v2_coco';
+  throw new ConfigError(`model.weights: no COCO weights are published for ${architecture}`, {
+    fix: 'Use --set model.weights=imagenet.',
+  });
+}
