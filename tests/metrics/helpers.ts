@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Instances } from '../../src/structures/instances';
 import { type Rle, rleBox } from '../../src/structures/rle';
-import { encodeMask } from '../../src/structures/rle_raster';
+import { encodeCropMask } from '../../src/structures/rle_raster';
 
 /** A filled rectangle in an image [height, width]. */
 export function rectangle(
@@ -9,9 +9,8 @@ export function rectangle(
   height = 20,
   width = 20,
 ): Rle {
-  const data = new Uint8Array(height * width);
-  for (let row = y; row < y + h; row++) data.fill(1, row * width + x, row * width + x + w);
-  return encodeMask(data, height, width);
+  const data = new Uint8Array(w * h).fill(1);
+  return encodeCropMask({ x, y, width: w, height: h, data }, height, width);
 }
 
 /** Instances from masks: labels and scores default to 1. */
