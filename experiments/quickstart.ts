@@ -26,7 +26,7 @@ export const experiment = {
       training: { steps: 240, batchSize: 1, clipNorm: 10 },
       optimizer: { learningRate: 0.02, weightDecay: 0.0001 },
       schedule: { kind: 'steps', warmupSteps: 50, warmupFactor: 0.02, factor: 0.1, milestones: [0.75, 0.92] },
-      validation: { every: 1, enlarge: 1 },
+      validation: { every: 1, atStart: true, enlarge: 1 },
       earlyStopping: { patience: null },
     },
   },

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { registerData } from './data_command';
+import { registerDemo } from './demo';
+import { registerEvaluate } from './evaluate';
 import { registerParity } from './parity';
 import { registerScore } from './score';
 import { registerTrain } from './train';
@@ -8,7 +10,9 @@ import { registerWeights } from './weights_command';
 /** Every command, in the order of `--help`. A command loads what it needs when it runs: `--help` loads no TensorFlow. */
 export function registerCommands(program: Command): void {
   registerData(program);
+  registerDemo(program);
   registerTrain(program);
+  registerEvaluate(program);
   registerParity(program);
   registerScore(program);
   registerWeights(program);

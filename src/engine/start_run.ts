@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { ConfigError } from '../core/errors';
 import type { Dataset } from '../data/dataset';
+import type { Loader } from '../data/loader/loader';
 import { buildModel } from './build_model';
 import { resolveConfig, variantOf } from './config/resolve';
 import type { Experiment, ExperimentConfig, PresetName } from './config/types';
@@ -9,7 +10,7 @@ import { openTrainingData, readSplit } from './prepare';
 import { type RunDescription, RunFolder, runName } from './run_folder';
 import { splitFor } from './split';
 import { type TrainOptions, type TrainResult, train } from './trainer';
-import { createTrainingSource } from './training_source';
+import { trainingLoader } from './training_loader';
 import { loadValidationSet, validate } from './validation';
 
 /** Where run folders are made unless said otherwise. */
@@ -80,18 +81,19 @@ async function runDescribed(
 ): Promise<FinishedRun> {
   const { config, split } = description;
   const { model, start } = await buildModel(config.model, config.seed);
+  let loader: Loader | undefined;
   try {
     if (!resume) run.begin({ ...description, start });
     say(`run ${run.dir}`);
     say(`${resume ? 'continuing; it started' : 'starts'} from ${start}`);
     say(`${split.train.length} images to train, ${split.val.length} to validate (${split.note})`);
-    const source = createTrainingSource(dataset, split.train, config);
+    loader = trainingLoader(dataset, split.train, config, say);
     const validation = config.validation.every > 0 ? await loadValidationSet(dataset, split.val) : null;
     const result = await train({
       config,
       model,
       run,
-      source,
+      loader,
       validate: () => {
         if (!validation) throw new ConfigError('validation.every is 0: this run has no validation images');
         return validate(model, validation, config);
@@ -102,6 +104,7 @@ async function runDescribed(
     });
     return { run: run.dir, ...result };
   } finally {
+    await loader?.close();
     model.dispose();
   }
 }

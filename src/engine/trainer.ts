@@ -3,6 +3,7 @@ import { type Scalar, type Tensor, tf } from '../backend/tf';
 import { CytobenchError } from '../core/errors';
 import { createProgress } from '../core/progress';
 import { createRng } from '../core/rng';
+import type { Loader } from '../data/loader/loader';
 import type { Sample } from '../data/sample';
 import { LOSS_NAMES, type LossName, type MaskRcnn } from '../detection/mask_rcnn';
 import { pickRandom } from '../detection/sampler';
@@ -12,12 +13,6 @@ import type { ExperimentConfig } from './config/types';
 import { gradientNorm, Sgd } from './optimizer';
 import type { RunFolder, StepMetrics } from './run_folder';
 import { afterEpoch, INITIAL_SCHEDULE, learningRate } from './schedule';
-
-/** Where batches come from. A batch is a function of the epoch and its place in it. */
-export interface TrainingSource {
-  readonly stepsPerEpoch: number;
-  epoch(epoch: number, fromBatch: number): AsyncIterable<readonly Sample[]>;
-}
 
 /** What a validation finds. */
 export interface Validation {
@@ -32,7 +27,7 @@ export interface TrainOptions {
   readonly config: ExperimentConfig;
   readonly model: MaskRcnn;
   readonly run: RunFolder;
-  readonly source: TrainingSource;
+  readonly loader: Loader;
   readonly validate: () => Validation | Promise<Validation>;
   /** End in order after so many minutes. */
   readonly maxMinutes?: number;
@@ -50,22 +45,23 @@ export interface TrainResult {
 
 /** Trains to the end, to a limit, or until it is asked to stop; every way ends with a checkpoint. */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, model, run, source } = options;
+  const { config, model, run, loader } = options;
   const parameters = trainableParameters(model, config);
   const optimizer = new Sgd(parameters, config.optimizer);
   const restored = options.resume ? restoreCheckpoint(run, model, optimizer) : null;
   let state: TrainingState = restored ?? { ...INITIAL_STATE, schedule: INITIAL_SCHEDULE };
   if (options.resume) run.truncateMetrics(state.step);
-  const total = totalSteps(config, source);
+  const total = totalSteps(config, loader);
   const progress = createProgress({ label: 'training', total, unit: 'steps' });
   const deadline =
     options.maxMinutes === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.maxMinutes * 60000;
   let stopped: StopReason = 'complete';
   const started = state.step;
   try {
+    if (state.step === 0 && config.validation.atStart) await validateAtStart(options);
     epochs: while (state.step < total) {
       const epochStarted = Date.now();
-      for await (const batch of source.epoch(state.epoch, state.batch)) {
+      for await (const batch of loader.epoch(state.epoch, { fromBatch: state.batch })) {
         const metrics = step(model, optimizer, parameters, batch, state, total, config);
         run.append(metrics);
         state = { ...state, step: state.step + 1, batch: state.batch + 1 };
@@ -96,8 +92,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
-export function totalSteps({ training }: ExperimentConfig, source: TrainingSource): number {
-  return training.steps ?? training.epochs * source.stepsPerEpoch;
+export function totalSteps({ training }: ExperimentConfig, loader: Loader): number {
+  return training.steps ?? training.epochs * loader.batchesPerEpoch;
 }
 
 /** Parameters that are neither frozen by the configuration nor buffers. */
@@ -170,6 +166,20 @@ function requireFinite(losses: Record<LossName, number>, norm: number, batch: re
   throw new CytobenchError(`${bad ?? 'the gradient'} is ${bad ? losses[bad] : norm}`, {
     where: batch.map(({ id }) => id).join(', '),
     fix: 'Lower optimizer.learningRate, or set training.clipNorm.',
+  });
+}
+
+/** What the starting weights find: epoch -1, before the first step. */
+async function validateAtStart({ run, validate }: TrainOptions): Promise<void> {
+  const started = Date.now();
+  const validation = await validate();
+  run.append({
+    type: 'epoch',
+    step: 0,
+    epoch: -1,
+    validation,
+    learningRate: 0,
+    seconds: (Date.now() - started) / 1000,
   });
 }
 

@@ -31,7 +31,7 @@ export function defaultConfig(architecture: ModelName): ExperimentConfig {
       startEpoch: 5,
       minimumRate: 1e-5,
     },
-    validation: { every: 1, images: null, enlarge: 1, maxDets: 300 },
+    validation: { every: 1, atStart: false, images: null, enlarge: 1, maxDets: 300 },
     earlyStopping: { patience: 5, minimumChange: 0.001 },
   };
 }

@@ -97,7 +97,13 @@ const schema = z
       startEpoch: steps,
       minimumRate: z.number().min(0),
     }),
-    validation: z.strictObject({ every: steps, images: count.nullable(), enlarge: positive, maxDets: count }),
+    validation: z.strictObject({
+      atStart: z.boolean(),
+      every: steps,
+      images: count.nullable(),
+      enlarge: positive,
+      maxDets: count,
+    }),
     earlyStopping: z.strictObject({ patience: count.nullable(), minimumChange: z.number().min(0) }),
   })
   .superRefine((config, context) => {

@@ -83,6 +83,8 @@ export interface ScheduleSection {
 export interface ValidationSection {
   /** Epochs between validations; the last epoch is always validated. 0: never. */
   readonly every: number;
+  /** Also once before the first step, to see what the starting weights find. */
+  readonly atStart: boolean;
   /** At most this many images each time; null: all. The final evaluation always takes all. */
   readonly images: number | null;
   /** Factor by which the network sees whole images enlarged. */

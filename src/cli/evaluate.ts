@@ -1,0 +1,98 @@
+import { type Command, Option } from 'commander';
+import type { Evaluation } from '../engine/evaluate';
+import { answer, type CommonOptions, say, withCommonOptions } from './command';
+import { parseCount } from './parse';
+
+interface EvaluateFlags extends CommonOptions {
+  readonly data?: string;
+  readonly split?: string;
+  readonly part?: 'train' | 'val' | 'all';
+  readonly maxDets?: number;
+  readonly scoreThreshold?: string;
+  readonly checkpoint?: 'best' | 'last';
+  readonly overlays?: string;
+}
+
+/** `evaluate RUN`: predicts and scores. */
+export function registerEvaluate(program: Command): void {
+  withCommonOptions(
+    program
+      .command('evaluate')
+      .description('predict and score; by default the images that the run itself did not train on')
+      .argument('<run>', 'a run folder')
+      .option('--data <dir>', 'another data set')
+      .option('--split <file>', 'a split of it')
+      .addOption(new Option('--part <part>', 'which side of the split').choices(['train', 'val', 'all']))
+      .option('--max-dets <n>', 'detections counted per image and class (default: 300)', parseCount)
+      .option('--score-threshold <t>', 'for PQ, AJI and F1: one, or class=T,… (default: 0.5)')
+      .addOption(
+        new Option('--checkpoint <name>', 'which weights (default: best, else last)').choices([
+          'best',
+          'last',
+        ]),
+      )
+      .option('--overlays <dir>', 'also draw truth beside prediction, an image each'),
+  ).action(async (dir: string, flags: EvaluateFlags) => {
+    const { evaluateRun, parseScoreThreshold } = await import('../engine/evaluate');
+    const { RunFolder } = await import('../engine/run_folder');
+    const { formatScores, formatScore } = await import('./score_text');
+    const { classes } = RunFolder.open(dir).describe();
+    const scoreThreshold =
+      flags.scoreThreshold === undefined ? undefined : parseScoreThreshold(flags.scoreThreshold, classes);
+    const evaluation = await evaluateRun(dir, { ...flags, scoreThreshold });
+    if (flags.overlays) await drawOverlays(evaluation, flags.overlays);
+    const { segm, bbox, cells, atModelLimit, run } = evaluation;
+    const limit = run.config.model.box.detectionsPerImage;
+    if (atModelLimit)
+      say(
+        `warning: on ${atModelLimit} images the model's own limit of ${limit} detections an image was reached`,
+      );
+    if (segm.cut)
+      say(`warning: --max-dets ${segm.maxDets} (per image and class) has left out ${segm.cut} detections`);
+    answer(flags, report(evaluation), () =>
+      [
+        `${evaluation.ids.length} images, ${evaluation.checkpoint} checkpoint; limits: ${limit} detections an image (model), ${segm.maxDets} per image and class (COCO)`,
+        formatScores('masks', segm, classes),
+        formatScores('boxes', bbox, classes),
+        `PQ ${formatScore(cells.pq)}  AJI ${formatScore(cells.aji)}  F1 ${formatScore(cells.f1)}  (detections at or over the score threshold)`,
+      ].join('\n'),
+    );
+  });
+}
+
+/** What `--json` and `evaluation.json` hold. */
+export function report({
+  ids,
+  segm,
+  bbox,
+  cells,
+  run,
+  checkpoint,
+  perImage,
+}: Evaluation): Record<string, unknown> {
+  const { classes } = run;
+  return {
+    images: ids.length,
+    checkpoint,
+    segm: { ...segm, perClass: Object.fromEntries(classes.map((name, k) => [name, segm.perClass[k]])) },
+    bbox: { ...bbox, perClass: Object.fromEntries(classes.map((name, k) => [name, bbox.perClass[k]])) },
+    pq: cells.pq,
+    aji: cells.aji,
+    f1: cells.f1,
+    cells,
+    perClass: Object.fromEntries(
+      classes.map((name, k) => [name, { ...segm.perClass[k], ...cells.perClass[k] }]),
+    ),
+    perImage: Object.fromEntries(ids.map((id, i) => [id, perImage[i]])),
+    limits: { detectionsPerImage: run.config.model.box.detectionsPerImage, maxDets: segm.maxDets },
+  };
+}
+
+async function drawOverlays(evaluation: Evaluation, dir: string): Promise<void> {
+  const { drawEvaluated } = await import('../report/pictures');
+  const { writeFileAtomic } = await import('../core/files');
+  const path = await import('node:path');
+  for (let i = 0; i < evaluation.ids.length; i++)
+    writeFileAtomic(path.join(dir, `${evaluation.ids[i]}.png`), await drawEvaluated(evaluation, i));
+  say(`${evaluation.ids.length} pictures in ${dir}`);
+}

@@ -1,0 +1,144 @@
+import { ConfigError, DataError, nearestName } from '../core/errors';
+import type { Dataset } from '../data/dataset';
+import { openDataset } from '../data/dataset';
+import type { MaskRcnn } from '../detection/mask_rcnn';
+import type { CellSummary } from '../metrics/cell_summary';
+import { evaluateCells } from '../metrics/cells';
+import { matchCoco } from '../metrics/coco';
+import { type CocoSummary, summarizeCoco } from '../metrics/coco_summary';
+import { detectionsOf } from '../metrics/evaluation_image';
+import type { Instances } from '../structures/instances';
+import { buildModel } from './build_model';
+import { loadWeights } from './checkpoint';
+import { openTrainingData, readSplit } from './prepare';
+import { type RunDescription, RunFolder } from './run_folder';
+import { loadValidationSet, predictSet, type ValidationSet } from './validation';
+
+export interface EvaluateOptions {
+  readonly data?: string;
+  readonly split?: string;
+  readonly part?: 'train' | 'val' | 'all';
+  /** COCO's limit, per image and class. */
+  readonly maxDets?: number;
+  /** One for all classes, or one each, for the cell metrics. Default 0.5. */
+  readonly scoreThreshold?: number | readonly number[];
+  readonly checkpoint?: 'best' | 'last';
+}
+
+/** What was predicted and what it is worth. */
+export interface Evaluation {
+  readonly run: RunDescription;
+  readonly checkpoint: string;
+  readonly dataset: Dataset;
+  readonly ids: readonly string[];
+  readonly set: ValidationSet;
+  readonly predictions: readonly Instances[];
+  readonly segm: CocoSummary;
+  readonly bbox: CocoSummary;
+  readonly cells: CellSummary;
+  /** AP50 of the masks of each image alone; -1 where it has no cell. */
+  readonly perImage: readonly number[];
+  /** Images on which the model's own limit of detections was reached. */
+  readonly atModelLimit: number;
+}
+
+/** A run's model with its trained weights; the caller disposes it. */
+export async function loadRun(
+  dir: string,
+  checkpoint?: 'best' | 'last',
+): Promise<{ model: MaskRcnn; run: RunDescription; checkpoint: string }> {
+  const folder = RunFolder.open(dir);
+  const run = folder.describe();
+  const { model } = await buildModel({ ...run.config.model, weights: 'none' }, run.config.seed);
+  return { model, run, checkpoint: loadWeights(folder, model, checkpoint) };
+}
+
+/** Predicts and scores; by default the run's own split, part `val`. */
+export async function evaluateRun(dir: string, options: EvaluateOptions = {}): Promise<Evaluation> {
+  const { model, run, checkpoint } = await loadRun(dir, options.checkpoint);
+  try {
+    const { dataset, ids } = await chooseImages(run, options);
+    const set = await loadValidationSet(dataset, ids);
+    const predictions = predictSet(model, set.samples, run.config.validation.enlarge);
+    return { run, checkpoint, dataset, ids, set, predictions, ...score(run, set, predictions, options) };
+  } finally {
+    model.dispose();
+  }
+}
+
+/** All metrics of given predictions. */
+export function score(
+  run: RunDescription,
+  set: ValidationSet,
+  predictions: readonly Instances[],
+  { maxDets = 300, scoreThreshold = 0.5 }: EvaluateOptions,
+): Pick<Evaluation, 'segm' | 'bbox' | 'cells' | 'perImage' | 'atModelLimit'> {
+  const classes = run.classes.length;
+  const match = (type: 'segm' | 'bbox') =>
+    matchCoco(
+      set.truth,
+      predictions.map((p) => detectionsOf(p, type === 'bbox' ? 'box' : 'mask')),
+      { classes, maxDets, type },
+    );
+  const masks = match('segm');
+  const only = (image: number): Float64Array =>
+    new Float64Array(predictions.length).fill(1, image, image + 1);
+  return {
+    segm: summarizeCoco(masks),
+    bbox: summarizeCoco(match('bbox')),
+    cells: evaluateCells(set.truth, predictions, { classes, scoreThreshold }),
+    perImage: predictions.map((_, i) => summarizeCoco(masks, only(i)).AP50),
+    atModelLimit: predictions.filter(({ scores }) => scores.length >= run.config.model.box.detectionsPerImage)
+      .length,
+  };
+}
+
+async function chooseImages(
+  run: RunDescription,
+  { data, split, part }: EvaluateOptions,
+): Promise<{ dataset: Dataset; ids: readonly string[] }> {
+  const dataset = data ? await openDataset(data) : await openTrainingData(run.config);
+  if (!dataset.labelled)
+    throw new DataError('holds images without labels', {
+      where: dataset.dir,
+      fix: 'Use `cytobench predict` for these.',
+    });
+  if (dataset.classes.length > run.classes.length)
+    throw new ConfigError(`the data has ${dataset.classes.length} classes, the run ${run.classes.length}`, {
+      where: dataset.dir,
+    });
+  const chosen = part ?? (data && !split ? 'all' : 'val');
+  if (chosen === 'all') return { dataset, ids: dataset.ids };
+  const sides = split ? readSplit(split, dataset) : run.split;
+  const missing = sides[chosen].find((id) => !dataset.ids.includes(id));
+  if (missing !== undefined)
+    throw new DataError(`has no image "${missing}" of the run's split`, {
+      where: dataset.dir,
+      fix: 'Name a --split of this data, or --part all.',
+    });
+  return { dataset, ids: sides[chosen] };
+}
+
+/** `class=T,…` or one number, as one threshold a class. */
+export function parseScoreThreshold(text: string, classes: readonly string[]): number | number[] {
+  if (!text.includes('=')) return threshold(text, text);
+  const values = new Array<number>(classes.length).fill(0.5);
+  for (const part of text.split(',')) {
+    const [name, value] = part.split('=');
+    const k = classes.indexOf(name);
+    if (k < 0)
+      throw new ConfigError(
+        `--score-threshold: unknown class "${name}"; did you mean "${nearestName(name, classes) ?? classes[0]}"?`,
+        { fix: `Known: ${classes.join(', ')}.` },
+      );
+    values[k] = threshold(value, text);
+  }
+  return values;
+}
+
+function threshold(value: string, text: string): number {
+  const number = Number(value);
+  if (value === '' || !(number >= 0 && number <= 1))
+    throw new ConfigError(`--score-threshold ${text}: expected a number from 0 to 1, or class=number,…`);
+  return number;
+}
