@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
 import { registerData } from './data_command';
 import { registerDemo } from './demo';
+import { registerDoctor } from './doctor';
 import { registerEvaluate } from './evaluate';
+import { registerLab } from './lab';
+import { registerNotebook } from './notebook';
 import { registerParity } from './parity';
 import { registerScore } from './score';
 import { registerTrain } from './train';
@@ -11,8 +14,11 @@ import { registerWeights } from './weights_command';
 export function registerCommands(program: Command): void {
   registerData(program);
   registerDemo(program);
+  registerDoctor(program);
+  registerLab(program);
   registerTrain(program);
   registerEvaluate(program);
+  registerNotebook(program);
   registerParity(program);
   registerScore(program);
   registerWeights(program);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { describeError } from '../core/errors';
+import { describeError, UsageError } from '../core/errors';
 import { registerCommands } from './commands';
 
 /** Parses, runs, and turns every failure into one or two lines and an exit code (see cli.ts for the options). */
@@ -12,6 +12,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride();
   registerCommands(program);
   for (const command of everyCommand(program)) command.exitOverride();
+  program.hook('preAction', (_, action) => applyThreads((action.opts() as { threads?: string }).threads));
   try {
     await program.parseAsync(argv as string[], { from: 'user' });
     return Number(process.exitCode ?? 0);
@@ -21,6 +22,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (argv.includes('--debug')) process.stderr.write(`${(error as Error).stack}\n`);
     return (error as { exitCode?: number }).exitCode ?? 1;
   }
+}
+
+/** The native runtime reads its threads when it is loaded: before any command's work. */
+function applyThreads(threads: string | undefined): void {
+  if (threads === undefined) return;
+  if (!/^[1-9]\d*$/.test(threads))
+    throw new UsageError(`--threads ${threads}: expected a whole number over 0`);
+  process.env.TF_NUM_INTRAOP_THREADS = threads;
 }
 
 function everyCommand(command: Command): Command[] {

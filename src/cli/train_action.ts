@@ -35,6 +35,7 @@ export async function trainCommand(
         fix: 'For example: cytobench train quickstart --preset smoke',
       });
     const [experimentName, variant] = name.split(':');
+    const experiment = findExperiment(experimentName);
     const preset = presetOf(flags.preset ?? 'cpu');
     if (!flags.data && preset !== 'smoke' && variant !== 'demo')
       throw new UsageError(`--preset ${preset} needs --data DIR`, {
@@ -46,7 +47,7 @@ export async function trainCommand(
       ...(flags.maxSteps === undefined ? [] : [`training.steps=${parseCount(flags.maxSteps)}`]),
     ];
     return await startRun({
-      experiment: findExperiment(experimentName),
+      experiment,
       variant,
       preset,
       seed: flags.seed === undefined ? undefined : Number(flags.seed),

@@ -48,6 +48,7 @@ export function describeError(error: unknown): string {
   const { where, fix } = error as CytobenchError;
   const head = where && !error.message.startsWith(where) ? `${where}: ${error.message}` : error.message;
   const line = head.replace(/\s*\n\s*/g, ' ').replace(/\.$/, '');
+  if (fix && /[?!]$/.test(line)) return `${line}\n  ${fix}`;
   return fix ? `${line}.\n  ${fix}` : line;
 }
 

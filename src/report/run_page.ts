@@ -58,7 +58,7 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
           number(segm.perClass[k].AP),
           number(bbox.perClass[k].AP50),
           number(cells.perClass[k].pq),
-          number(cells.perClass[k].f1[0].f1),
+          number(cells.perClass[k].f1),
         ]),
       ],
     ),

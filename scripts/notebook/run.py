@@ -1,0 +1,55 @@
+"""Runs a notebook headless: parameters injected after the cell tagged `parameters`, the partial result kept on failure.
+
+usage: run.py NOTEBOOK OUT PARAMETERS_JSON KERNEL; prints one JSON line {ok, cells, failedCell?, error?}
+"""
+import json
+import os
+import sys
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+
+def literal(value):
+    return json.dumps(value, ensure_ascii=False)
+
+
+def inject(notebook, parameters):
+    if not parameters:
+        return
+    cells = notebook.cells
+    at = next((i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])), None)
+    if at is None:
+        raise SystemExit(json.dumps({"ok": False, "cells": 0, "error": "no cell is tagged 'parameters'"}))
+    # TypeScript consts cannot be set twice: the assignment itself is replaced.
+    lines = cells[at].source.split("\n")
+    for name, value in parameters.items():
+        for i, line in enumerate(lines):
+            head = line.split("=", 1)[0]
+            if head.replace("const", "").replace("let", "").strip().split(":")[0].strip() == name:
+                lines[i] = f"{head}= {literal(value)};"
+                break
+        else:
+            raise SystemExit(json.dumps({"ok": False, "cells": 0, "error": f"no parameter '{name}' in the parameters cell"}))
+    cells[at].source = "\n".join(lines)
+
+
+def main():
+    path, out, parameters, kernel = sys.argv[1:5]
+    notebook = nbformat.read(path, as_version=4)
+    inject(notebook, json.loads(parameters))
+    folder = os.path.dirname(os.path.abspath(path))
+    client = NotebookClient(notebook, kernel_name=kernel, timeout=None, resources={"metadata": {"path": folder}})
+    result = {"ok": True, "cells": sum(c.cell_type == "code" for c in notebook.cells)}
+    try:
+        client.execute()
+    except (CellExecutionError, DeadKernelError) as error:
+        failed = next((i for i, c in enumerate(notebook.cells) if any(o.output_type == "error" for o in c.get("outputs", []))), None)
+        lines = [line for line in str(error).split("\n") if "Error" in line and "CellExecutionError" not in line]
+        result.update(ok=False, failedCell=failed, error=lines[0].strip() if lines else type(error).__name__)
+    nbformat.write(notebook, out)
+    print(json.dumps(result))
+
+
+main()

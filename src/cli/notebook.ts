@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { answer, type CommonOptions, withCommonOptions } from './command';
+
+interface NotebookFlags extends CommonOptions {
+  readonly parameter: string[];
+  readonly out: string;
+}
+
+/** `notebook run FILE.ipynb`: a whole notebook headless. */
+export function registerNotebook(program: Command): void {
+  const parent = program.command('notebook').description('notebooks without a browser');
+  withCommonOptions(
+    parent
+      .command('run')
+      .description('run a whole notebook headless; on failure the partial result is kept')
+      .argument('<file>', 'notebook (.ipynb)')
+      .requiredOption('--out <file>', 'the notebook with its outputs')
+      .option(
+        '-p, --parameter <key=value>',
+        'a value of its parameters cell; may be repeated',
+        (value: string, all: string[]) => [...all, value],
+        [],
+      ),
+  ).action(async (file: string, flags: NotebookFlags) => {
+    const { runNotebook } = await import('../engine/notebook');
+    const { UsageError } = await import('../core/errors');
+    const parameters = Object.fromEntries(
+      flags.parameter.map((text) => {
+        const at = text.indexOf('=');
+        if (at < 1) throw new UsageError(`-p ${text}: expected key=value`);
+        return [text.slice(0, at), parse(text.slice(at + 1))];
+      }),
+    );
+    const result = await runNotebook(file, flags.out, parameters);
+    if (!result.ok) process.exitCode = 1;
+    answer(flags, result, () =>
+      result.ok
+        ? `${result.cells} cells, all ran: ${flags.out}`
+        : `cell ${result.failedCell ?? '?'} failed: ${result.error}\n${flags.out} holds what ran`,
+    );
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,22 @@
+// What a notebook imports: import { … } from 'cytobench'.
+export { CytobenchError } from './core/errors';
+export { AUGMENTATION_LEVELS, type Augmentation } from './data/augmentation/levels';
+export type { Transform } from './data/augmentation/transforms';
+export { type Dataset, openDataset } from './data/dataset';
+export { recordToSample } from './data/record';
+export type { Sample } from './data/sample';
+export { syntheticDataset } from './data/synth/synthesize';
+export type { Experiment, ExperimentConfig } from './engine/config/types';
+export { type Evaluation, evaluateRun } from './engine/evaluate';
+export { experimentNames, findExperiment } from './engine/experiments';
+export { type Metrics, RunFolder } from './engine/run_folder';
+export { type FinishedRun, resumeRun, type StartOptions, startRun } from './engine/start_run';
+export type { CellSummary } from './metrics/cell_summary';
+export type { CocoSummary } from './metrics/coco_summary';
+export type { Figure } from './plots/figure';
+export { accuracyFigure, lossFigure } from './plots/loss_curves';
+export { showFigure, showPng, showStatic } from './plots/notebook';
+export { drawOverlay, drawPanels } from './plots/overlay';
+export { drawEvaluated, drawExamples, worstAndBest } from './report/pictures';
+export { curvePoints } from './report/run_page';
+export type { Instances } from './structures/instances';
