@@ -41,14 +41,18 @@ export function jitterColours(image: Uint8Array, parameters: JitterParameters): 
   }
 }
 
-/** Away from (over 1) or towards grey. */
+/** Added to a float32 under 2^22, it leaves no bit behind the point: rounding to even, as OpenCV rounds. */
+const ROUNDER = 12582912;
+
+/** Away from (over 1) or towards grey, in the single precision of OpenCV's `addWeighted`. */
 function saturate(image: Uint8Array, factor: number): void {
-  const rest = 1 - factor;
+  const own = Math.fround(factor);
+  const rest = Math.fround(1 - factor);
   for (let i = 0; i < image.length; i += 3) {
-    const grey = rest * greyOf(image[i], image[i + 1], image[i + 2]) + 0.5;
+    const grey = Math.fround(rest * greyOf(image[i], image[i + 1], image[i + 2]));
     for (let c = i; c < i + 3; c++) {
-      const value = image[c] * factor + grey;
-      image[c] = value < 0 ? 0 : Math.min(value, 255);
+      const value = Math.fround(Math.fround(image[c] * own + grey) + ROUNDER) - ROUNDER;
+      image[c] = Math.min(Math.max(value, 0), 255);
     }
   }
 }
@@ -83,15 +87,20 @@ export function turnHue(image: Uint8Array, share: number): void {
   }
 }
 
-/** HSV (hue 0..180, saturation 0..255, value 0..255) to RGB, rounded. */
+/** 0..255 as 0..1, and hue 0..179 as sextants, in single precision. */
+const UNIT = Float32Array.from({ length: 256 }, (_, value) => value * Math.fround(1 / 255));
+const SEXTANT = Float32Array.from({ length: 180 }, (_, hue) => hue * Math.fround(6 / 180));
+
+/** HSV (hue 0..179, saturation 0..255, value 0..255) to RGB, cut to whole numbers as OpenCV's wide code does. */
 function writeRgb(image: Uint8Array, at: number, hue: number, saturation: number, value: number): void {
-  const sextant = hue / 30;
-  const sector = Math.floor(sextant) % 6;
-  const fraction = sextant - Math.floor(sextant);
-  const share = saturation / 255;
-  const low = value * (1 - share) + 0.5;
-  const falling = value * (1 - share * fraction) + 0.5;
-  const rising = value * (1 - share * (1 - fraction)) + 0.5;
+  const { fround } = Math;
+  const sector = Math.floor(SEXTANT[hue]);
+  const fraction = fround(SEXTANT[hue] - sector);
+  const share = UNIT[saturation];
+  const unit = UNIT[value];
+  const low = fround(fround(unit * fround(1 - share)) * 255);
+  const falling = fround(fround(unit * fround(1 - share * fraction)) * 255);
+  const rising = fround(fround(unit * fround(1 - share * fround(1 - fraction))) * 255);
   if (sector === 0) setPixel(image, at, value, rising, low);
   else if (sector === 1) setPixel(image, at, falling, value, low);
   else if (sector === 2) setPixel(image, at, low, value, rising);

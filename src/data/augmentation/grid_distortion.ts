@@ -23,11 +23,13 @@ export function gridSteps(
   const draw = (): number[] => Array.from({ length: numSteps + 1 }, () => 1 + rng.uniform(...limit));
   const x = draw();
   const y = draw();
-  return normalized ? { x: normalize(x, width, numSteps), y: normalize(y, height, numSteps) } : { x, y };
+  return normalized
+    ? { x: normalizeSteps(x, width, numSteps), y: normalizeSteps(y, height, numSteps) }
+    : { x, y };
 }
 
 /** Scales the widths so that the grid ends where the image does (`normalize_grid_distortion_steps`). */
-function normalize(steps: readonly number[], length: number, numSteps: number): number[] {
+export function normalizeSteps(steps: readonly number[], length: number, numSteps: number): number[] {
   const step = Math.max(1, Math.floor(length / numSteps));
   const last = Math.min(length, (numSteps + 1) * step) - numSteps * step;
   const scaled = [...steps.slice(0, -1), (steps[numSteps] * last) / step];

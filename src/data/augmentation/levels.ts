@@ -29,7 +29,7 @@ export const AUGMENTATION_LEVELS: Readonly<Record<AugmentationLevel, Augmentatio
     transforms: [
       ...FLIPS_AND_TURNS,
       { name: 'GridDistortion', numSteps: 5, distortLimit: [-0.3, 0.3], p: 0.3 },
-      { name: 'ElasticTransform', alpha: 120, sigma: 6, p: 0.3 },
+      { name: 'ElasticTransform', alpha: 120, sigma: 6, borderMode: 'reflect101', p: 0.3 },
       { name: 'RandomBrightnessContrast', brightnessLimit: [-0.2, 0.2], contrastLimit: [-0.2, 0.2], p: 0.5 },
       {
         name: 'ColorJitter',

@@ -5,6 +5,9 @@ const GLASS = 0.15;
 /** The extreme angles are taken at this share from both ends (alpha of the paper). */
 const EXTREME = 0.01;
 const MIN_PIXELS = 100;
+/** Cosines: a stain found further than 20 degrees from the reference is ink, blood or a mixture; under 6 they are one. */
+const NEAR = Math.cos(Math.PI / 9);
+const APART = Math.cos(Math.PI / 30);
 
 /** The two stains of one image and their 99th percentile amounts. */
 export interface ImageStains {
@@ -14,12 +17,14 @@ export interface ImageStains {
 
 /**
  * Macenko et al. 2009: the plane of the two largest principal components of the optical densities holds both stains;
- * they are its extreme directions. Undefined where fewer than 100 pixels are stained, or the stains cannot be told apart.
+ * they are its extreme directions. Where these cannot be the stains, the reference's are taken. Undefined where fewer
+ * than 100 pixels are stained.
  */
 export function macenkoStains(
   image: Uint8Array,
   [r, g, b]: readonly [number, number, number],
   density: Float64Array,
+  reference: StainBasis,
 ): ImageStains | undefined {
   const points: number[] = [];
   for (let i = 0; i < image.length; i += 3) {
@@ -39,8 +44,10 @@ export function macenkoStains(
   const high = direction(angles[Math.floor((1 - EXTREME) * (count - 1))], first, second);
   // Haematoxylin absorbs more red.
   const [haematoxylin, eosin] = low[0] > high[0] ? [low, high] : [high, low];
-  if (haematoxylin[0] - eosin[0] < 0.02) return undefined;
-  return { basis: { haematoxylin, eosin }, maximum: percentiles(points, haematoxylin, eosin) };
+  const sound = dot(haematoxylin, 0, reference.haematoxylin) > NEAR && dot(eosin, 0, reference.eosin) > NEAR;
+  const apart = dot(haematoxylin, 0, eosin) < APART;
+  const basis = sound && apart ? { haematoxylin, eosin } : reference;
+  return { basis, maximum: percentiles(points, basis.haematoxylin, basis.eosin) };
 }
 
 type Vector = readonly [number, number, number];
@@ -55,22 +62,18 @@ function direction(angle: number, first: Vector, second: Vector): [number, numbe
   return [0, 1, 2].map((c) => cos * first[c] + sin * second[c]) as [number, number, number];
 }
 
-/** The two largest eigenvectors of the covariance, by power iteration; the first points to more density. */
+/**
+ * The plane through the origin that holds the densities best: the two largest eigenvectors of their second moments (the
+ * singular vectors of the paper; moments about the mean lose the direction of the mean, which both stains share).
+ */
 function principalPlane(points: readonly number[]): [Vector, Vector] {
-  const count = points.length / 3;
-  const mean = [0, 0, 0];
-  for (let i = 0; i < points.length; i++) mean[i % 3] += points[i] / count;
-  const covariance = new Float64Array(9);
+  const moments = new Float64Array(9);
   for (let i = 0; i < points.length; i += 3)
-    for (let k = 0; k < 9; k++)
-      covariance[k] +=
-        (points[i + Math.floor(k / 3)] - mean[Math.floor(k / 3)]) * (points[i + (k % 3)] - mean[k % 3]);
-  const first = largest(covariance, [0.5, 0.7, 0.4]);
-  const weight = dot(multiply(covariance, first), 0, first);
-  for (let k = 0; k < 9; k++) covariance[k] -= weight * first[Math.floor(k / 3)] * first[k % 3];
-  const second = largest(covariance, [0.7, -0.6, 0.1]);
-  const sign = first[0] + first[1] + first[2] < 0 ? -1 : 1;
-  return [[sign * first[0], sign * first[1], sign * first[2]], second];
+    for (let k = 0; k < 9; k++) moments[k] += points[i + Math.floor(k / 3)] * points[i + (k % 3)];
+  const first = largest(moments, [0.5, 0.7, 0.4]);
+  const weight = dot(multiply(moments, first), 0, first);
+  for (let k = 0; k < 9; k++) moments[k] -= weight * first[Math.floor(k / 3)] * first[k % 3];
+  return [first, largest(moments, [0.7, -0.6, 0.1])];
 }
 
 function multiply(matrix: Float64Array, v: Vector): [number, number, number] {

@@ -90,18 +90,20 @@ export function augmentStain(
  */
 export function normalizeMacenko(image: Uint8Array, order: ChannelOrder): void {
   const [r, g, b] = channels(order);
-  const own = macenkoStains(image, [r, g, b], DENSITY);
+  const own = macenkoStains(image, [r, g, b], DENSITY, MACENKO);
   if (!own) return;
   const { inverse: m } = unmixing(own.basis);
   const { haematoxylin: h, eosin: e } = MACENKO;
-  const hScale = MACENKO_MAXIMUM[0] / own.maximum[0];
-  const eScale = MACENKO_MAXIMUM[1] / own.maximum[1];
+  // An image of one stain alone would have the traces of the other blown up.
+  const bounded = (scale: number): number => Math.min(Math.max(scale, 0.4), 2.5);
+  const hScale = bounded(MACENKO_MAXIMUM[0] / own.maximum[0]);
+  const eScale = bounded(MACENKO_MAXIMUM[1] / own.maximum[1]);
   for (let i = 0; i < image.length; i += 3) {
     const red = DENSITY[image[i + r]];
     const green = DENSITY[image[i + g]];
     const blue = DENSITY[image[i + b]];
-    const hAmount = hScale * (m[0] * red + m[1] * green + m[2] * blue);
-    const eAmount = eScale * (m[3] * red + m[4] * green + m[5] * blue);
+    const hAmount = hScale * Math.max(0, m[0] * red + m[1] * green + m[2] * blue);
+    const eAmount = eScale * Math.max(0, m[3] * red + m[4] * green + m[5] * blue);
     image[i + r] = intensity(hAmount * h[0] + eAmount * e[0]);
     image[i + g] = intensity(hAmount * h[1] + eAmount * e[1]);
     image[i + b] = intensity(hAmount * h[2] + eAmount * e[2]);
