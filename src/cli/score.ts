@@ -52,7 +52,7 @@ export function registerScore(program: Command): void {
       annotations: truth.count,
       detections: results.count,
       ...summary,
-      perClass: keyed(names, summary),
+      perClass: keyed(names, summary.perClass),
       warnings: truth.warnings,
     };
     for (const warning of truth.warnings) say(`warning: ${options.annotations}: ${warning}`);
@@ -63,8 +63,8 @@ export function registerScore(program: Command): void {
 }
 
 /** The scores of each class under its name. */
-export function keyed(names: readonly string[], summary: CocoSummary): Record<string, unknown> {
-  return Object.fromEntries(names.map((name, k) => [name, summary.perClass[k]]));
+export function keyed<T>(names: readonly string[], perClass: readonly T[]): Record<string, T> {
+  return Object.fromEntries(names.map((name, k) => [name, perClass[k]]));
 }
 
 /** Says so where the limit per image and class has left detections out. */

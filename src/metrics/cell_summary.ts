@@ -21,8 +21,10 @@ export interface F1Score {
 }
 
 export interface ClassCellScores extends PanopticQuality {
+  /** At IoU 0.5. */
+  readonly f1: number | null;
   /** [F1_THRESHOLDS] */
-  readonly f1: readonly F1Score[];
+  readonly f1At: readonly F1Score[];
 }
 
 /** Cell metrics of a data set. Every mean leaves out what is null; null where nothing is left. */
@@ -60,25 +62,21 @@ export function summarizeCells(images: readonly ImageCounts[], weights?: ArrayLi
   const pool = (pick: (image: ImageCounts) => MatchCounts): MatchCounts => pooled(images, pick, weights);
   const average = (pick: (image: ImageCounts) => number | null): number | null =>
     weightedMean(images.map(pick), weights);
-  const perClass = Array.from({ length: classes }, (_, k) => ({
-    ...panopticQuality(pool((image) => image.perClass[k])),
-    f1: F1_THRESHOLDS.map((iou, t) =>
+  const perClass = Array.from({ length: classes }, (_, k) => {
+    const f1At = F1_THRESHOLDS.map((iou, t) =>
       f1Score(
         iou,
         pool((image) => image.f1PerClass[t][k]),
       ),
-    ),
-  }));
+    );
+    return { ...panopticQuality(pool((image) => image.perClass[k])), f1: f1At[0].f1, f1At };
+  });
   const f1At = F1_THRESHOLDS.map((iou, t) =>
     f1Score(
       iou,
       pool((image) => image.f1[t]),
     ),
   );
-  const dice = (pixels: ImageCounts['foreground']): number | null => {
-    const both = pixels.truth + pixels.found;
-    return both === 0 ? null : (2 * pixels.shared) / both;
-  };
   return {
     pq: mean(perClass.map(({ pq }) => pq)),
     dq: mean(perClass.map(({ dq }) => dq)),
@@ -109,6 +107,11 @@ export function panopticQuality({ tp, fp, fn, iou }: MatchCounts): PanopticQuali
   const dq = tp / (tp + fp / 2 + fn / 2);
   const sq = tp === 0 ? 0 : iou / tp;
   return { pq: dq * sq, dq, sq };
+}
+
+/** Dice's coefficient of all cells against all pixels found; null where there are neither. */
+export function dice({ truth, found, shared }: ImageCounts['foreground']): number | null {
+  return truth + found === 0 ? null : (2 * shared) / (truth + found);
 }
 
 export function f1Score(iou: number, { tp, fp, fn }: MatchCounts): F1Score {

@@ -1,9 +1,5 @@
+import { averagePrecisions, RECALL_POINTS } from './average_precision';
 import { type ClassMatches, type CocoMatches, IGNORED, TRUE_POSITIVE } from './coco_match';
-
-/** Recall 0, 0.01 … 1, to the last bit as numpy.linspace makes them. */
-export const RECALL_POINTS: Float64Array = Float64Array.from({ length: 101 }, (_, i) =>
-  i === 100 ? 1 : i * 0.01,
-);
 
 /** COCO's numbers, each -1 where there is no truth to find (as pycocotools has it). */
 export interface CocoScores {
@@ -58,7 +54,8 @@ function classTable(matches: CocoMatches, entry: ClassMatches, weights?: ArrayLi
   return matches.areaNames.map((_, a) => {
     const positives = countPositives(entry, a, weights);
     if (positives === 0) return undefined;
-    return matches.iouThresholds.map((_, t) => averagePrecision(entry, a * T + t, positives, weights));
+    const sheets = matches.iouThresholds.map((_, t) => a * T + t);
+    return averagePrecisions(entry, sheets, positives, weights);
   });
 }
 
@@ -93,55 +90,12 @@ function scoresOf({ areaNames, iouThresholds }: CocoMatches, tables: readonly Cl
   };
 }
 
-function countPositives(entry: ClassMatches, area: number, weights?: ArrayLike<number>): number {
+/** Truths that count in an area range (by number). */
+export function countPositives(entry: ClassMatches, area: number, weights?: ArrayLike<number>): number {
   const list = entry.positives[area];
   let sum = 0;
   for (let i = 0; i < list.length; i++) sum += weights ? weights[i] * list[i] : list[i];
   return sum;
-}
-
-// Scratch: recall and precision at each true positive.
-let recalls = new Float64Array(1024);
-let precisions = new Float64Array(1024);
-
-/**
- * Average precision over 101 recalls. Only true positives can raise precision, so the curve is kept at those alone.
- * Source: pycocotools cocoeval.py, accumulate (eps is np.spacing(1)).
- */
-function averagePrecision(
-  entry: ClassMatches,
-  sheet: number,
-  positives: number,
-  weights?: ArrayLike<number>,
-): { ap: number; recall: number } {
-  const outcomes = entry.outcomes[sheet];
-  const n = outcomes.length;
-  if (recalls.length < n) [recalls, precisions] = [new Float64Array(2 * n), new Float64Array(2 * n)];
-  let points = 0;
-  let found = 0;
-  let wrong = 0;
-  for (let i = 0; i < n; i++) {
-    const outcome = outcomes[i];
-    if (outcome === IGNORED) continue;
-    const weight = weights ? weights[entry.image[i]] : 1;
-    if (outcome !== TRUE_POSITIVE) wrong += weight;
-    else if (weight > 0) {
-      found += weight;
-      recalls[points] = found / positives;
-      precisions[points++] = found / (wrong + found + Number.EPSILON);
-    }
-  }
-  let sum = 0;
-  let best = 0;
-  let r = 100;
-  for (let i = points - 1; i >= 0; i--) {
-    // Recalls beyond the last point have no precision.
-    if (i === points - 1) while (r >= 0 && RECALL_POINTS[r] > recalls[i]) r--;
-    if (precisions[i] > best) best = precisions[i];
-    const before = i > 0 ? recalls[i - 1] : -1;
-    for (; r >= 0 && RECALL_POINTS[r] > before; r--) sum += best;
-  }
-  return { ap: sum / 101, recall: found / positives };
 }
 
 /**

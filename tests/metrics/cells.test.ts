@@ -11,6 +11,7 @@ import {
   truthFromInstances,
   truthImage,
 } from '../../src/metrics/evaluation_image';
+import { cellStatistics } from '../../src/metrics/statistics';
 import type { Instances } from '../../src/structures/instances';
 import type { Rle } from '../../src/structures/rle';
 import { rleToCropMask } from '../../src/structures/rle_raster';
@@ -216,6 +217,16 @@ describe('cell metrics', () => {
     const counts = truths.map((truth, i) => countCells(matchCells(truth, detectionsOf(found[i])), 2));
     assert.deepEqual(summarizeCells(counts, [2, 1]), summarizeCells([counts[0], counts[0], counts[1]]));
     assert.deepEqual(summarizeCells(counts, [0, 1]).aji, summarizeCells([counts[1]]).aji);
+    const keys = ['pq', 'dq', 'sq', 'aji', 'ajiPlus', 'f1', 'dice'] as const;
+    const summary = summarizeCells(counts, [2, 1]);
+    const weights = Float64Array.of(2, 1);
+    assert.deepEqual(
+      cellStatistics(counts, keys)(weights),
+      keys.map((key) => summary[key]),
+    );
+    assert.deepEqual(cellStatistics(counts, ['binaryPq'])(weights), [summary.binary.pq]);
+    const { pq, f1 } = summary.perClass[1];
+    assert.deepEqual(cellStatistics(counts, ['pq', 'f1'], 1)(weights), [pq, f1]);
   });
 
   it('leaves nothing behind from one image to the next', () => {

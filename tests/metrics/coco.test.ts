@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readJson } from '../../src/core/files';
+import { RECALL_POINTS } from '../../src/metrics/average_precision';
 import { evaluateCoco, matchCoco } from '../../src/metrics/coco';
 import { recomputeCocoGolden } from '../../src/metrics/coco_golden';
-import { precisionRecallCurve, RECALL_POINTS, summarizeCoco } from '../../src/metrics/coco_summary';
+import { precisionRecallCurve, summarizeCoco } from '../../src/metrics/coco_summary';
 import { detectionsOf, truthFromInstances } from '../../src/metrics/evaluation_image';
 import { itWithShared, sharedPath } from '../support';
 import { instancesOf, near, rectangle } from './helpers';
