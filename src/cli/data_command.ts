@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { registerDataCheck } from './data_check';
+import { registerDataSplit } from './data_split';
 import { registerDataSynth } from './data_synth';
 
 /** `data check|synth|split|preview|import|export`. */
@@ -7,4 +8,5 @@ export function registerData(program: Command): void {
   const data = program.command('data').description('make, check, convert, split and look at data sets');
   registerDataCheck(data);
   registerDataSynth(data);
+  registerDataSplit(data);
 }

@@ -24,6 +24,8 @@ export interface Dataset {
   readonly source?: DatasetSource;
   /** The file of the image itself. */
   imageFile(id: string): string;
+  /** Decodes the picture alone. */
+  loadImage(id: string): Promise<{ image: Uint8Array; width: number; height: number }>;
   /** Decodes one image with its label maps. Errors name the file. */
   load(id: string): Promise<DatasetRecord>;
 }
@@ -54,6 +56,11 @@ export async function openDataset(dir: string, options: OpenDatasetOptions = {})
       const { images, folder } = requireEntry(byId, ids, id, dir);
       return onlyFile(images, folder, 'image');
     },
+    loadImage: async (id) => {
+      const { images, folder } = requireEntry(byId, ids, id, dir);
+      const { data, width, height } = await readImage(onlyFile(images, folder, 'image'), options);
+      return { image: data, width, height };
+    },
     load: async (id) => await loadEntry(requireEntry(byId, ids, id, dir), classes.length, options.maxPixels),
   };
 }
@@ -64,7 +71,7 @@ function describe(
   labelled: boolean,
   classes: readonly string[],
   info: DatasetInfo,
-): Omit<Dataset, 'load' | 'imageFile' | 'source'> {
+): Omit<Dataset, 'load' | 'loadImage' | 'imageFile' | 'source'> {
   return {
     dir,
     ids,
