@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { registerDataCheck } from './data_check';
+import { registerDataPreview } from './data_preview';
 import { registerDataSplit } from './data_split';
 import { registerDataSynth } from './data_synth';
 
@@ -9,4 +10,5 @@ export function registerData(program: Command): void {
   registerDataCheck(data);
   registerDataSynth(data);
   registerDataSplit(data);
+  registerDataPreview(data);
 }

@@ -81,7 +81,8 @@ export async function drawOverlay(
   return await drawPanels(picture, [{ title, contours }], options);
 }
 
-function paste(target: Canvas, source: Canvas, left: number, top: number): void {
+/** Copies a canvas into another. */
+export function paste(target: Canvas, source: Canvas, left: number, top: number): void {
   for (let y = 0; y < source.height; y++)
     target.data.set(
       source.data.subarray(y * source.width * 3, (y + 1) * source.width * 3),
@@ -89,7 +90,8 @@ function paste(target: Canvas, source: Canvas, left: number, top: number): void 
     );
 }
 
-function legendOf(classes: readonly string[], y: number): string[] {
+/** Colours and names of the classes in a row, as SVG. */
+export function legendOf(classes: readonly string[], y: number): string[] {
   let x = 0;
   return classes.map((name, i) => {
     const entry = `<rect x="${x + 1}" y="${y - 11}" width="13" height="13" fill="${contourColour(i + 1)}" stroke="#444"/><text x="${x + 20}" y="${y}">${escapeXml(name)}</text>`;
