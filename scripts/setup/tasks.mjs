@@ -4,17 +4,15 @@ import { announce, inRoot } from './shell.mjs';
 const node = process.execPath;
 const cli = inRoot('dist', 'src', 'cli', 'main.js');
 const mocha = inRoot('node_modules', 'mocha', 'bin', 'mocha.js');
+const tests = ['--config', inRoot('tests', 'mocharc.json'), inRoot('dist', 'tests', '**', '*.test.js')];
 const biome = [inRoot('node_modules', '.bin', 'biome'), ['check', '--error-on-warnings', '.']];
 
 const tasks = {
   demo: (rest) => [[node, [cli, 'demo', ...rest]]],
   lab: (rest) => [[node, [cli, 'lab', ...rest]]],
   bench: (rest) => [[node, [cli, 'bench', ...rest]]],
-  test: (rest) => [
-    biome,
-    [node, [mocha, '--config', inRoot('tests', 'mocharc.json'), '--grep', '\\[long\\]', '--invert', ...rest]],
-  ],
-  check: (rest) => [biome, [node, [mocha, '--config', inRoot('tests', 'mocharc.json'), ...rest]]],
+  test: (rest) => [biome, [node, [mocha, ...tests, '--grep', '\\[long\\]', '--invert', ...rest]]],
+  check: (rest) => [biome, [node, [mocha, ...tests, ...rest]]],
 };
 
 /** Runs the commands of a task one after the other; the exit code of the first that fails, else 0. */

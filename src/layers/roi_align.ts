@@ -1,5 +1,6 @@
 import { sampleBoxes } from '../backend/crop_and_resize';
-import { type Tensor, type Tensor4D, tf } from '../backend/tf';
+import { edgePad } from '../backend/edge_pad';
+import { type Tensor4D, tf } from '../backend/tf';
 
 /** Boxes of several images: row i lies in image `imageIndex[i]`. */
 export interface Rois {
@@ -69,16 +70,7 @@ function poolLevel(
       i * 4,
     );
   });
-  const padded = tf.mirrorPad(
-    map as Tensor,
-    [
-      [0, 0],
-      [1, 1],
-      [1, 1],
-      [0, 0],
-    ],
-    'symmetric',
-  ) as Tensor4D;
+  const padded = edgePad(map);
   return sampleBoxes(padded, tf.tensor2d(points, [rows.length, 4]), tf.tensor1d(images, 'int32'), size);
 }
 

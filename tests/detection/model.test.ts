@@ -1,0 +1,89 @@
+import * as assert from 'node:assert/strict';
+import { computeGradients } from '../../src/backend/gradients';
+import { type Scalar, type Tensor, tf } from '../../src/backend/tf';
+import { createRng } from '../../src/core/rng';
+import { MODELS } from '../../src/detection/config';
+import { LOSS_NAMES, MaskRcnn } from '../../src/detection/mask_rcnn';
+import { pickRandom } from '../../src/detection/sampler';
+import { Sgd } from '../../src/engine/optimizer';
+import { generateImage, generateTargets } from '../../src/engine/parity/generate';
+
+const sample = (name: string, height: number, width: number, cells: number) => ({
+  height,
+  width,
+  image: generateImage(name, height, width),
+  ...generateTargets(`${name}:cells`, height, width, cells),
+});
+
+describe('Mask R-CNN', () => {
+  let model: MaskRcnn;
+  before(() => {
+    model = new MaskRcnn(MODELS.efficientnet_lite0_fpn, 1);
+  });
+  after(() => model.dispose());
+
+  const lossesOf = (batch: ReturnType<typeof sample>[]): number[] =>
+    Object.values(model.evaluateLosses(batch));
+
+  for (const [height, width] of [
+    [203, 171],
+    [333, 160],
+    [64, 500],
+  ])
+    it(`trains and predicts on ${height} x ${width}`, () => {
+      const image = sample('odd', height, width, 6);
+      assert.ok(lossesOf([image]).every(Number.isFinite));
+      const [found] = model.detect([image]);
+      assert.equal(found.masks.length, found.labels.length);
+      for (const mask of found.masks) assert.deepEqual([...mask.size], [height, width]);
+    });
+
+  it('takes images of different sizes in one batch', () => {
+    const batch = [sample('a', 96, 130, 4), sample('b', 60, 80, 3)];
+    assert.ok(lossesOf(batch).every(Number.isFinite));
+    assert.deepEqual(
+      model.detect(batch).map(({ height, width }) => [height, width]),
+      [
+        [96, 130],
+        [60, 80],
+      ],
+    );
+  });
+
+  it('an image without cells gives finite losses, box and mask terms of zero', () => {
+    const losses = model.evaluateLosses([sample('empty', 96, 96, 0)]);
+    assert.ok(Object.values(losses).every(Number.isFinite));
+    assert.deepEqual([losses.loss_box_reg, losses.loss_mask, losses.loss_rpn_box_reg], [0, 0, 0]);
+  });
+
+  it('an image with 500 cells trains and predicts', () => {
+    assert.ok(lossesOf([sample('crowd', 256, 256, 500)]).every(Number.isFinite));
+    model.detect([sample('crowd', 256, 256, 500)]);
+  });
+
+  it('keeps the number of tensors from step to step, and lowers the loss', () => {
+    const own = new MaskRcnn(MODELS.efficientnet_lite0_fpn, 2);
+    const parameters = own.parameters.trainable();
+    const optimizer = new Sgd(parameters, { momentum: 0.9, weightDecay: 0 });
+    const batch = [sample('fixed', 64, 64, 4)];
+    const counts: number[] = [];
+    const totals: number[] = [];
+    for (let step = 0; step < 8; step++) {
+      const { value, grads } = computeGradients(
+        () => {
+          const terms = own.losses(batch, { training: true, pick: pickRandom(createRng('same')) });
+          return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
+        },
+        parameters.map(({ variable }) => variable),
+      );
+      totals.push(value.dataSync()[0]);
+      optimizer.step(grads, () => 0.002);
+      tf.dispose([value, ...grads.filter((gradient): gradient is Tensor => gradient !== null)]);
+      counts.push(tf.memory().numTensors);
+    }
+    assert.equal(new Set(counts.slice(1)).size, 1, `tensors: ${counts.join(' ')}`);
+    assert.ok(totals[7] < totals[0], `losses: ${totals.join(' ')}`);
+    optimizer.dispose();
+    own.dispose();
+  });
+});

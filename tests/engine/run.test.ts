@@ -1,0 +1,59 @@
+import * as assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { evaluateRun } from '../../src/engine/evaluate';
+import { findExperiment } from '../../src/engine/experiments';
+import { RunFolder } from '../../src/engine/run_folder';
+import { resumeRun, startRun } from '../../src/engine/start_run';
+import { openWeights } from '../../src/weights/open';
+import { withTemporaryFolder } from '../support';
+
+const tiny = [
+  'data.synthetic.width=96',
+  'data.synthetic.height=96',
+  'training.steps=4',
+  'validation.images=1',
+];
+const start = (out: string, more: object = {}) =>
+  startRun({ experiment: findExperiment('quickstart'), preset: 'smoke', set: tiny, out, ...more });
+
+/** Hash of every tensor of a checkpoint, optimizer included. */
+function hashOf(file: string): string {
+  const weights = openWeights(file);
+  const hash = createHash('sha256');
+  for (const { name } of [...weights.tensors].sort((a, b) => (a.name < b.name ? -1 : 1)))
+    hash.update(name).update(weights.readBytes(name));
+  return hash.digest('hex');
+}
+
+const withoutTimes = (run: RunFolder): object[] => run.metrics().map(({ seconds: _, ...rest }) => rest);
+
+describe('a run', function () {
+  this.timeout(300_000);
+
+  it('stopped and continued ends in the same bits as one straight through', () =>
+    withTemporaryFolder(async (folder) => {
+      const [straight, broken] = [path.join(folder, 'a'), path.join(folder, 'b')];
+      await start(straight);
+      let steps = 0;
+      const stopped = await start(broken, { interrupted: () => (++steps === 2 ? 'SIGTERM' : null) });
+      assert.deepEqual([stopped.stopped, stopped.steps], ['SIGTERM', 2]);
+      const ended = await resumeRun(broken, {});
+      assert.deepEqual([ended.stopped, ended.steps], ['complete', 4]);
+      const last = (dir: string): string => hashOf(path.join(dir, 'checkpoints', 'last.safetensors'));
+      assert.equal(last(broken), last(straight));
+      assert.deepEqual(withoutTimes(new RunFolder(broken)), withoutTimes(new RunFolder(straight)));
+      const evaluation = await evaluateRun(broken);
+      assert.equal(evaluation.predictions.length, evaluation.ids.length);
+    }));
+
+  it('uses the checkpoint before when the last one is damaged', () =>
+    withTemporaryFolder(async (folder) => {
+      const dir = path.join(folder, 'run');
+      await start(dir);
+      fs.truncateSync(path.join(dir, 'checkpoints', 'last.safetensors'), 1000);
+      const ended = await resumeRun(dir, {});
+      assert.equal(ended.steps, 4);
+    }));
+});
