@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerBench } from './bench_command';
 import { registerData } from './data_command';
 import { registerDemo } from './demo';
 import { registerDoctor } from './doctor';
@@ -22,4 +23,5 @@ export function registerCommands(program: Command): void {
   registerParity(program);
   registerScore(program);
   registerWeights(program);
+  registerBench(program);
 }

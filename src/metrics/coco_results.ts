@@ -14,6 +14,9 @@ interface CocoResult {
   readonly segmentation?: CocoSegmentation;
 }
 
+/** Masks kept decoded: some 30 MB. */
+const MAX_DECODED = 65536;
+
 /**
  * COCO results, checked one by one against their ground truth and kept in little more than the space of their codes.
  * Boxes and areas follow pycocotools' loadRes: where the first result has a box, all areas come from the boxes, else
@@ -26,6 +29,8 @@ export class CocoResults {
   private readonly areas = new GrowingNumbers();
   private readonly boxes = new GrowingNumbers();
   private readonly codes = new GrowingBytes();
+  /** The first masks as they were decoded for checking: most files fit, and the largest are none the larger. */
+  private readonly decoded: (Rle | undefined)[] = [];
   private fromBoxes = false;
   private order: Uint32Array | undefined;
   private starts = new Uint32Array(0);
@@ -105,6 +110,7 @@ export class CocoResults {
     } catch (error) {
       throw this.fail(number, `image ${this.truth.images[image].id}: ${(error as Error).message}`);
     }
+    if (number <= MAX_DECODED) this.decoded.push(rle);
     const box = bbox ?? rleBox(rle!);
     this.images.push(image);
     this.labels.push(label);
@@ -117,6 +123,8 @@ export class CocoResults {
   }
 
   private mask(row: number, height: number, width: number): Rle {
+    const known = this.decoded[row];
+    if (known) return known;
     const code = this.codes.get(row);
     if (code !== '') return rleFromString(code, [height, width]);
     const box = [0, 1, 2, 3].map((k) => this.boxes.get(4 * row + k));

@@ -28,27 +28,30 @@ export function rleBox({ size: [height, width], counts }: Rle): BoxXywh {
   const runs = counts.length - (counts.length % 2);
   if (runs === 0 || height === 0) return [0, 0, 0, 0];
   let left = width;
-  let top = height;
   let right = 0;
+  let top = height;
   let bottom = 0;
+  // Columns only go forward: `column` starts at `base`, and no division is needed.
   let column = 0;
-  for (let i = 0, at = 0; i < runs; i++) {
-    at += counts[i];
-    // First pixel of a run of ones, or the last one of it.
-    const pixel = at - (i & 1);
-    const x = Math.floor(pixel / height);
-    const y = pixel - x * height;
-    if ((i & 1) === 0) column = x;
-    else if (column < x) {
-      top = 0;
-      bottom = height - 1;
-    }
-    if (x < left) left = x;
-    if (x > right) right = x;
+  let base = 0;
+  for (let i = 0, at = 0; i < runs; i += 2) {
+    const begin = at + counts[i];
+    at = begin + counts[i + 1];
+    if (counts[i + 1] === 0) continue;
+    const last = at - 1;
+    for (; begin >= base + height; base += height) column++;
+    if (column < left) left = column;
+    const y = begin - base;
     if (y < top) top = y;
     if (y > bottom) bottom = y;
+    if (last >= base + height) {
+      top = 0;
+      bottom = height - 1;
+      for (; last >= base + height; base += height) column++;
+    } else if (last - base > bottom) bottom = last - base;
+    if (column > right) right = column;
   }
-  return [left, top, right - left + 1, bottom - top + 1];
+  return left === width ? [0, 0, 0, 0] : [left, top, right - left + 1, bottom - top + 1];
 }
 
 /**
@@ -66,21 +69,28 @@ export function rleFromCounts(counts: ArrayLike<number>, size: readonly [number,
   return { size, counts: Uint32Array.from(counts) };
 }
 
+// Scratch for the characters of a code: at most seven a run.
+let text = Buffer.allocUnsafe(1024);
+
 /** The string form of COCO: six bits a character, differences to the run before last. Source: maskApi.c, rleToString. */
 export function rleToString({ counts }: Rle): string {
-  const bytes: number[] = [];
+  if (text.length < 7 * counts.length) text = Buffer.allocUnsafe(14 * counts.length);
+  const bytes = text;
+  let n = 0;
   for (let i = 0; i < counts.length; i++) {
     let value = i > 2 ? counts[i] - counts[i - 2] : counts[i];
-    for (let more = true; more; ) {
-      let bits = value & 31;
-      // Division, not a shift: a run may be longer than 2^31.
-      value = Math.floor(value / 32);
-      more = (bits & 16) !== 0 ? value !== -1 : value !== 0;
-      if (more) bits |= 32;
-      bytes.push(bits + 48);
+    for (;;) {
+      const bits = value & 31;
+      // Division where a shift would cut: a run may be longer than 2^31.
+      value = value === (value | 0) ? value >> 5 : Math.floor(value / 32);
+      if (value === ((bits & 16) !== 0 ? -1 : 0)) {
+        bytes[n++] = bits + 48;
+        break;
+      }
+      bytes[n++] = bits + 80;
     }
   }
-  return bytes.length < 8192 ? String.fromCharCode(...bytes) : Buffer.from(bytes).toString('latin1');
+  return bytes.toString('latin1', 0, n);
 }
 
 let scratch = new Uint32Array(256);

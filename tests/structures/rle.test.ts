@@ -109,6 +109,12 @@ describe('run-length codes', () => {
     assert.equal(rleArea(encodeCropMask({ ...square, x: 9 }, 4, 4)), 0);
   });
 
+  it('take runs of no pixels for nothing', () => {
+    // By hand: pixels 3 and 4 of 6 in columns of 3: the head of the second column and the one below.
+    assert.deepEqual([...rleBox(rleFromCounts([1, 0, 2, 2, 1], [3, 2]))], [1, 0, 1, 2]);
+    assert.deepEqual([...rleBox(rleFromCounts([2, 0, 4], [3, 2]))], [0, 0, 0, 0]);
+  });
+
   it('subtract, and count what is shared', () => {
     const a = encodeMask(raster(['1100', '1100']), 2, 4);
     const b = encodeMask(raster(['0110', '0000']), 2, 4);

@@ -1,0 +1,17 @@
+import { readCocoResults } from '../src/metrics/coco_results';
+import { matchCocoResults } from '../src/metrics/coco_score';
+import { summarizeCoco } from '../src/metrics/coco_summary';
+import { readCocoTruth } from '../src/metrics/coco_truth';
+
+// One cold run in a process of its own, as the peer's: node score_ours.js GT.json DT.json TYPE MAXDETS
+const [truthFile, resultFile, type, maxDets] = process.argv.slice(2);
+const start = performance.now();
+const truth = readCocoTruth(truthFile);
+const matches = matchCocoResults(truth, readCocoResults(resultFile, truth), {
+  type: type === 'bbox' ? 'bbox' : 'segm',
+  maxDets: Number(maxDets),
+});
+const { AP, AP50, AP75 } = summarizeCoco(matches);
+const seconds = (performance.now() - start) / 1000;
+const peakRssMb = process.resourceUsage().maxRSS / 1024;
+process.stdout.write(JSON.stringify({ seconds, peakRssMb, AP, AP50, AP75 }));
