@@ -1,5 +1,5 @@
 import { CytobenchError, DataError } from '../core/errors';
-import { looksSwapped } from './colour_order';
+import { ColourOrder } from './colour_order';
 import { requireSize } from './dataset';
 import { type DatasetInfo, infoFile, readDatasetInfo } from './dataset_info';
 import { extractInstances, MIN_INSTANCE_PIXELS } from './extract_instances';
@@ -48,7 +48,7 @@ export async function checkDataset(dir: string, options: CheckOptions = {}): Pro
   const names = info.classes ?? Array.from({ length: count }, (_, c) => `class${c + 1}`);
   const areas: number[][] = names.map(() => []);
   const images = names.map(() => 0);
-  const swapped: string[] = [];
+  const colours = new ColourOrder(info.channelOrder ?? 'rgb');
   if (entries.length === 0) problems.push({ file: dir, problem: 'holds no image' });
   problems.push(...sameButCase(entries), ...unknownGroups(dir, entries, info));
   for (const [done, entry] of entries.entries()) {
@@ -63,15 +63,10 @@ export async function checkDataset(dir: string, options: CheckOptions = {}): Pro
       for (const area of found.areas) areas[c].push(area);
       images[c]++;
     });
-    const order = info.channelOrder ?? 'rgb';
-    if (
-      image &&
-      looksSwapped({ ...image, id: entry.id, image: image.data, labelMaps: maps, ignore: null }, order)
-    )
-      swapped.push(entry.images[0]);
+    if (image) colours.add({ image: image.data, labelMaps: maps }, entry.images[0]);
     options.onImage?.(done + 1, entries.length, entry.id);
   }
-  problems.push(...swappedProblems(swapped, entries.length, info));
+  problems.push(...swappedProblems(colours, entries, info));
   const minPixels = options.minPixels ?? MIN_INSTANCE_PIXELS;
   const classes = Object.fromEntries(names.map((name, c) => [name, summary(areas[c], images[c], minPixels)]));
   return { ok: problems.length === 0, images: entries.length, classes: labelled ? classes : {}, problems };
@@ -172,14 +167,18 @@ function unknownGroups(dir: string, entries: readonly EntryFiles[], info: Datase
 }
 
 /** One line for a whole data set that is swapped, else one for every image that stands out. */
-function swappedProblems(files: readonly string[], total: number, info: DatasetInfo): DatasetProblem[] {
-  const declared = info.channelOrder;
-  const other = declared === 'bgr' ? 'rgb' : 'bgr';
-  const what = `red and blue look swapped for ${declared === 'bgr' ? '"channelOrder": "bgr"' : 'RGB'}`;
-  const fix = `if so, say "channelOrder": "${other}" in dataset.json`;
-  if (files.length > 1 && files.length * 2 > total)
-    return [{ file: files[0], problem: `${what} in this and ${files.length - 1} more images; ${fix}` }];
-  return files.map((file) => ({ file, problem: `${what}; ${fix}` }));
+function swappedProblems(
+  colours: ColourOrder,
+  entries: readonly EntryFiles[],
+  { channelOrder }: DatasetInfo,
+): DatasetProblem[] {
+  const other = channelOrder === 'bgr' ? 'rgb' : 'bgr';
+  const what = `red and blue look swapped for ${channelOrder === 'bgr' ? '"channelOrder": "bgr"' : 'RGB'}`;
+  const { all, images } = colours.verdict();
+  if (!all) return images.map((file) => ({ file, problem: `${what}, unlike in the other images` }));
+  const more = entries.length > 1 ? ` in all ${entries.length} images together` : '';
+  const file = entries[0].images[0] ?? entries[0].folder;
+  return [{ file, problem: `${what}${more}; if so, say "channelOrder": "${other}" in dataset.json` }];
 }
 
 function summary(areas: number[], images: number, minPixels: number): ClassCount {

@@ -44,9 +44,13 @@ function claim(width: number, height: number, bits: number): Buffer {
   return bigEndianTiff(basicFields(width, height, bits, 1, [[278, 4, [height]]]), [Buffer.alloc(4)]);
 }
 
-/** A violet picture with a darker blue-violet cell, as haematoxylin stains it; red and blue exchanged. */
+const LARGE = 80;
+
+/** A violet cell of 75 rows on pale ground, as haematoxylin stains it; red and blue exchanged. */
 function swappedStain(): Uint8Array {
-  const pixels = Array.from({ length: SIDE * SIDE }, (_, i) => (i < 240 ? [150, 60, 90] : [240, 220, 230]));
+  const pixels = Array.from({ length: LARGE * LARGE }, (_, i) =>
+    i < 75 * LARGE ? [150, 60, 90] : [240, 220, 230],
+  );
   return Uint8Array.from(pixels.flat());
 }
 
@@ -198,11 +202,12 @@ export const DAMAGES: readonly Damage[] = [
     file: 'one/image.tif',
     problem: /red and blue look swapped/,
     make: (dir) => {
-      writeTiff(image(dir), swappedStain(), { ...size, channels: 3 });
+      const large = { width: LARGE, height: LARGE };
+      writeTiff(image(dir), swappedStain(), { ...large, channels: 3 });
       writeTiff(
         mask(dir),
-        Uint8Array.from({ length: SIDE * SIDE }, (_, i) => (i < 240 ? 1 : 0)),
-        size,
+        Uint8Array.from({ length: LARGE * LARGE }, (_, i) => (i < 75 * LARGE ? 1 : 0)),
+        large,
       );
     },
   },
