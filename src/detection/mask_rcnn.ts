@@ -5,6 +5,7 @@
 //     ── region proposal network ──> proposals (typed arrays; no gradient flows through them)
 //     ── RoI heads ──> classes, boxes, masks
 //   training: five losses over sampled anchors and proposals.   testing: instances in the image's own pixels.
+import { scoped } from '../backend/scope';
 import { type Scalar, type Tensor4D, tf } from '../backend/tf';
 import { createRng } from '../core/rng';
 import type { Mode } from '../layers/conv';
@@ -132,15 +133,13 @@ export class MaskRcnn {
    * @param enlarge factor by which the network sees the images larger: small cells gain from it.
    */
   detect(images: readonly ModelImage[], { enlarge = 1 }: { enlarge?: number } = {}): Instances[] {
-    let instances: Instances[] = [];
-    tf.tidy(() => {
+    return scoped(() => {
       const batch = this.batch(images, false, enlarge);
       const features = this.features(batch, { training: false });
       const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false);
       const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes);
-      instances = detections.map((found, n) => toInstances(found, images[n], batch.sizes[n]));
+      return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n]));
     });
-    return instances;
   }
 
   dispose(): void {

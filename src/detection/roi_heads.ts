@@ -1,3 +1,4 @@
+import { scoped } from '../backend/scope';
 import { type Scalar, type Tensor4D, tf } from '../backend/tf';
 import type { Mode } from '../layers/conv';
 import type { ParameterStore } from '../layers/parameters';
@@ -154,7 +155,7 @@ export class RoiHeads {
   ): MaskedDetections[] {
     return proposals.map(({ boxes }, n) => {
       const imageIndex = new Int32Array(boxes.length / 4).fill(n);
-      const [logits, deltas] = tf.tidy(() => {
+      const [logits, deltas] = scoped(() => {
         const { classLogits, boxDeltas } = this.box.apply(
           roiAlign(features, { boxes, imageIndex }, BOX_SIZE),
           EVALUATION,
@@ -180,7 +181,7 @@ export class RoiHeads {
         boxes: boxes.subarray(from * 4, (from + count) * 4),
         imageIndex: new Int32Array(count).fill(image),
       };
-      const logits = tf.tidy(() =>
+      const logits = scoped(() =>
         this.mask.apply(roiAlign(features, rois, MASK_POOL), EVALUATION).dataSync<'float32'>(),
       );
       for (let i = 0; i < count; i++)

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { tf } from '../backend/tf';
+import { scoped } from '../backend/scope';
 import { WeightsError } from '../core/errors';
 import type { MaskRcnn } from '../detection/mask_rcnn';
 import { toTorch } from '../layers/parameters';
@@ -45,7 +45,7 @@ export function modelTensors(model: MaskRcnn): TensorToWrite[] {
     name,
     dtype: 'float32' as const,
     shape: torchShape,
-    data: () => tf.tidy(() => toTorch(variable, layout, torchShape).dataSync<'float32'>()),
+    data: () => scoped(() => toTorch(variable, layout, torchShape).dataSync<'float32'>()),
   }));
 }
 
@@ -54,7 +54,7 @@ export function saveCheckpoint(run: RunFolder, model: MaskRcnn, optimizer: Sgd, 
   const layouts = new Map(model.parameters.all().map((parameter) => [parameter.name, parameter]));
   const momenta = [...optimizer.state()].map(([name, tensor]): TensorToWrite => {
     const { layout, torchShape } = layouts.get(name)!;
-    const data = () => tf.tidy(() => toTorch(tensor, layout, torchShape).dataSync<'float32'>());
+    const data = () => scoped(() => toTorch(tensor, layout, torchShape).dataSync<'float32'>());
     return { name: `${OPTIMIZER}${name}`, dtype: 'float32', shape: torchShape, data };
   });
   const last = checkpointFile(run, 'last');

@@ -1,3 +1,4 @@
+import { scoped } from '../backend/scope';
 import { type Tensor, tf } from '../backend/tf';
 import { type Parameter, toNative } from '../layers/parameters';
 
@@ -65,5 +66,5 @@ export class Sgd {
 export function gradientNorm(gradients: readonly (Tensor | null)[]): number {
   const present = gradients.filter((gradient): gradient is Tensor => gradient !== null);
   if (!present.length) return 0;
-  return tf.tidy(() => Math.sqrt(tf.addN(present.map((g) => tf.sum(tf.square(g)))).dataSync()[0]));
+  return scoped(() => Math.sqrt(tf.addN(present.map((g) => tf.sum(tf.square(g)))).dataSync()[0]));
 }

@@ -1,3 +1,4 @@
+import { scoped } from '../../backend/scope';
 import { type Tensor2D, type Tensor4D, tf } from '../../backend/tf';
 import { createRng } from '../../core/rng';
 import { EfficientNetLite0 } from '../../detection/efficientnet_lite';
@@ -34,7 +35,7 @@ export function compareBackbone(golden: BackboneGolden): FieldResult[] {
   const weights = openWeights(imageNetWeights('efficientnet_lite0'));
   for (const parameter of store.all()) assign(parameter, weights.readFloat32(parameter.name));
   const image = generateImage(`${tag}:image`, height, width).map((value) => (value * 255 - 127) / 128);
-  const fields = tf.tidy(() => {
+  const fields = scoped(() => {
     const x = tf.tensor4d(image, [1, height, width, 3]);
     const features = body.apply(x, { training: false });
     const pooled = tf.mean(head.apply(features[3], { training: false }), [1, 2]) as Tensor2D;
@@ -47,10 +48,10 @@ export function compareBackbone(golden: BackboneGolden): FieldResult[] {
     errors.logits = tensorError(golden.logits, logits);
     const top5 = [...logits.keys()].sort((a, b) => logits[b] - logits[a]).slice(0, 5);
     errors.top5 = top5.filter((k, i) => k !== golden.top5[i]).length;
-    return errors as Record<string, number> & { [key: string]: never };
+    return errors;
   });
   store.dispose();
-  return Object.entries(fields as Record<string, number>).map(([field, maxError]) => {
+  return Object.entries(fields).map(([field, maxError]) => {
     const tolerance = field === 'top5' ? 0 : TOLERANCE;
     return { field, maxError, tolerance, ok: maxError <= tolerance };
   });

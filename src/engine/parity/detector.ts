@@ -1,4 +1,5 @@
 import { computeGradients } from '../../backend/gradients';
+import { scoped } from '../../backend/scope';
 import { type Scalar, type Tensor, type Tensor4D, tf } from '../../backend/tf';
 import { ConfigError, nearestName } from '../../core/errors';
 import { allAnchors } from '../../detection/anchors';
@@ -24,7 +25,7 @@ export function compareDetector(golden: DetectorGolden): FieldResult[] {
   try {
     const errors: Errors = {
       ...shapes(model, golden),
-      ...tf.tidy(() => inference(model, golden)),
+      ...scoped(() => inference(model, golden)),
       ...training(model, golden),
     };
     return judge(errors, golden.float32Error);
@@ -88,7 +89,7 @@ function featureErrors(
   );
 }
 
-function inference(model: MaskRcnn, golden: DetectorGolden): Errors & { [key: string]: never } {
+function inference(model: MaskRcnn, golden: DetectorGolden): Errors {
   const { tag, height, width } = golden;
   const image = { height, width, image: generateImage(`${tag}:image`, height, width) };
   const batch = model.batch([image], false);
@@ -114,7 +115,7 @@ function inference(model: MaskRcnn, golden: DetectorGolden): Errors & { [key: st
   Object.assign(errors, { 'proposals.unmatched': first.unmatched, 'proposals.px': first.px });
   Object.assign(errors, headErrors(model, golden, features.slice(0, 4)));
   Object.assign(errors, detectionErrors(model, golden, image));
-  return errors as Errors & { [key: string]: never };
+  return errors;
 }
 
 function headErrors(model: MaskRcnn, golden: DetectorGolden, features: readonly Tensor4D[]): Errors {
@@ -200,7 +201,7 @@ function training(model: MaskRcnn, golden: DetectorGolden): Errors {
     tf.dispose([value, ...grads.filter((gradient): gradient is Tensor => gradient !== null)]);
   });
   optimizer.dispose();
-  const after = tf.tidy(() => {
+  const after = scoped(() => {
     const image = { height, width, image: generateImage(`${tag}:image`, height, width) };
     const features = model.features(model.batch([image], false), { training: false });
     return featureErrors('featuresAfter3Steps', golden.featuresAfter3Steps, features) as Errors & {
@@ -227,7 +228,7 @@ function gradientErrors(
       norm = Number.POSITIVE_INFINITY;
       return;
     }
-    const values = tf.tidy(() => toTorch(gradient, layout, torchShape).dataSync());
+    const values = scoped(() => toTorch(gradient, layout, torchShape).dataSync());
     let squares = 0;
     for (const value of values) squares += value * value;
     const scale = Math.max(golden.norm, 1e-3 * top);
