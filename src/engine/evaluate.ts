@@ -10,8 +10,9 @@ import { detectionsOf } from '../metrics/evaluation_image';
 import type { Instances } from '../structures/instances';
 import { buildModel } from './build_model';
 import { loadWeights } from './checkpoint';
-import { openTrainingData, readSplit } from './prepare';
 import { type RunDescription, RunFolder } from './run_folder';
+import { readSplit } from './split';
+import { openTrainingData } from './training_data';
 import { loadValidationSet, predictSet, type ValidationSet } from './validation';
 
 export interface EvaluateOptions {

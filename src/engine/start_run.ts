@@ -6,10 +6,10 @@ import type { Loader } from '../data/loader/loader';
 import { buildModel } from './build_model';
 import { resolveConfig, variantOf } from './config/resolve';
 import type { Experiment, ExperimentConfig, PresetName } from './config/types';
-import { openTrainingData, readSplit } from './prepare';
 import { type RunDescription, RunFolder, runName } from './run_folder';
-import { splitFor } from './split';
+import { splitRun } from './split';
 import { type TrainOptions, type TrainResult, train } from './trainer';
+import { openTrainingData } from './training_data';
 import { trainingLoader } from './training_loader';
 import { loadValidationSet, validate } from './validation';
 
@@ -45,7 +45,7 @@ export async function startRun(options: StartOptions): Promise<FinishedRun> {
   let config = resolveConfig(experiment, { variant, preset, seed: options.seed, set });
   const dataset = await openTrainingData(config);
   config = withClasses(config, dataset);
-  const split = options.split ? readSplit(options.split, dataset) : splitFor(dataset, config);
+  const split = await splitRun(dataset, config, options.split);
   const description: RunDescription = {
     experiment: experiment.name,
     variant,
@@ -86,7 +86,7 @@ async function runDescribed(
     if (!resume) run.begin({ ...description, start });
     say(`run ${run.dir}`);
     say(`${resume ? 'continuing; it started' : 'starts'} from ${start}`);
-    say(`${split.train.length} images to train, ${split.val.length} to validate (${split.note})`);
+    say(split.note);
     loader = trainingLoader(dataset, split.train, config, say);
     const validation = config.validation.every > 0 ? await loadValidationSet(dataset, split.val) : null;
     const result = await train({

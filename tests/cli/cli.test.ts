@@ -47,7 +47,7 @@ describe('the command line', () => {
         '--set',
         'data.synthetic.height=96',
         '--set',
-        'data.synthetic.images=4',
+        'validation.images=1',
       ];
       const trained = cytobench(
         'train',
