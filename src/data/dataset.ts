@@ -24,6 +24,8 @@ export interface Dataset {
   readonly source?: DatasetSource;
   /** The file of the image itself. */
   imageFile(id: string): string;
+  /** The image file relative to the folder, with forward slashes: what COCO calls `file_name`. */
+  fileName(id: string): string;
   /** Decodes the picture alone. */
   loadImage(id: string): Promise<{ image: Uint8Array; width: number; height: number }>;
   /** Decodes one image with its label maps. Errors name the file. */
@@ -56,6 +58,13 @@ export async function openDataset(dir: string, options: OpenDatasetOptions = {})
       const { images, folder } = requireEntry(byId, ids, id, dir);
       return onlyFile(images, folder, 'image');
     },
+    fileName: (id) => {
+      const { images, folder } = requireEntry(byId, ids, id, dir);
+      return path
+        .relative(dir, onlyFile(images, folder, 'image'))
+        .split(path.sep)
+        .join('/');
+    },
     loadImage: async (id) => {
       const { images, folder } = requireEntry(byId, ids, id, dir);
       const { data, width, height } = await readImage(onlyFile(images, folder, 'image'), options);
@@ -71,7 +80,7 @@ function describe(
   labelled: boolean,
   classes: readonly string[],
   info: DatasetInfo,
-): Omit<Dataset, 'load' | 'loadImage' | 'imageFile' | 'source'> {
+): Omit<Dataset, 'load' | 'loadImage' | 'imageFile' | 'fileName' | 'source'> {
   return {
     dir,
     ids,

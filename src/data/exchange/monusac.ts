@@ -34,8 +34,7 @@ export function openMonusac(dir: string, channelOrder: ChannelOrder, notes: Impo
       const shapes: Shape[] = [];
       for (const { id: number, className, points } of regions) {
         const name = `${id}, region ${number} (${className || 'no class'})`;
-        // Vertices are pixels by number (as the challenge's own code fills them): their centres lie half a pixel in.
-        const mask = polygonMask([[points.map((value) => value + 0.5)]], { width, height }, name, own);
+        const mask = polygonMask([[points]], { width, height }, name, own, 'pixels');
         if (mask) shapes.push({ label: labelOf(className, name, own), mask, name });
       }
       return { id, width, height, image, ...paintShapes(shapes, CLASSES.length, { width, height }, own) };

@@ -5,6 +5,7 @@ import { rleToCropMask } from '../../structures/rle_raster';
 import { subtractRle, unionRle } from '../../structures/rle_sets';
 import type { LabelMap } from '../label_map';
 import type { ImportNotes } from './notes';
+import { pixelPolygonMask } from './pixel_polygon';
 import { crossesItself, isOpen } from './polygon_faults';
 
 /** An annotated region on its way into a label map. */
@@ -24,6 +25,9 @@ export interface Size {
 /** Outer line and holes, each x0, y0, x1, y1 … in pixels; (0, 0) is the corner of the first pixel. */
 export type Rings = readonly (readonly number[])[];
 
+/** What the numbers of a polygon mean: corners of pixels (0, 0 is the corner of the first), or pixels by number. */
+export type Coordinates = 'corners' | 'pixels';
+
 /**
  * A polygon, or several parts of one, as a mask. Notes open and self-crossing lines and what the edge of the image
  * cuts; undefined (noted) for what lies outside. A line too small to hold the centre of a pixel becomes the pixels of
@@ -31,29 +35,37 @@ export type Rings = readonly (readonly number[])[];
  */
 export function polygonMask(
   parts: readonly Rings[],
-  { width, height }: Size,
+  size: Size,
   name: string,
   notes: ImportNotes,
+  coordinates: Coordinates = 'corners',
 ): CropMask | undefined {
+  const { width, height } = size;
   const rings = parts.flat();
   if (rings.some(isOpen)) notes.add('open polygon: closed by a straight line', name);
   if (rings.some(crossesItself)) notes.add('self-crossing polygon: filled by the even-odd rule', name);
   const box = boundsOf(rings);
-  if (!box || box.x2 < 0 || box.y2 < 0 || box.x1 >= width || box.y1 >= height) {
+  const [right, bottom] = coordinates === 'pixels' ? [width - 1, height - 1] : [width, height];
+  if (!box || box.x2 < 0 || box.y2 < 0 || box.x1 > right || box.y1 > bottom) {
     notes.add('outside the image: left out', name);
     return undefined;
   }
-  if (box.x1 < 0 || box.y1 < 0 || box.x2 > width || box.y2 > height)
+  if (box.x1 < 0 || box.y1 < 0 || box.x2 > right || box.y2 > bottom)
     notes.add('reaches over the edge of the image: cut', name);
+  const mask = coordinates === 'pixels' ? pixelPolygonMask(rings[0], size) : cornerPolygonMask(parts, size);
+  if (mask) return mask;
+  notes.add('smaller than a pixel: drawn as the pixels of its corners', name);
+  return cornerPixels(rings, width, height);
+}
+
+function cornerPolygonMask(parts: readonly Rings[], { width, height }: Size): CropMask | undefined {
   const codes = parts.map(([outer, ...holes]) => {
     let code = polygonToRle(outer, height, width);
     for (const hole of holes) code = subtractRle(code, polygonToRle(hole, height, width));
     return code;
   });
   const code = codes.length === 1 ? codes[0] : unionRle(codes);
-  if (rleArea(code) > 0) return rleToCropMask(code);
-  notes.add('smaller than a pixel: drawn as the pixels of its corners', name);
-  return cornerPixels(rings, width, height);
+  return rleArea(code) > 0 ? rleToCropMask(code) : undefined;
 }
 
 function boundsOf(rings: Rings): { x1: number; y1: number; x2: number; y2: number } | undefined {

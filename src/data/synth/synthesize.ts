@@ -79,6 +79,7 @@ export function syntheticDataset(options: SynthesisOptions): Dataset {
     groups: Object.fromEntries(indices.map((i) => [ids[i], slideName(i)])),
     source: { kind: 'synthetic', options },
     imageFile: (id) => `${syntheticId(indexOf(id))} (made in memory)`,
+    fileName: (id) => `${syntheticId(indexOf(id))}/image.tif`,
     loadImage: async (id) => synthesizeRecord(indexOf(id), options),
     load: async (id) => synthesizeRecord(indexOf(id), options),
   };
