@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError, describeError } from '../../src/core/errors';
@@ -8,7 +9,7 @@ import { summarizeCoco } from '../../src/metrics/coco_summary';
 import { CocoTruth } from '../../src/metrics/coco_truth';
 import { forEachJsonObject } from '../../src/metrics/json_stream';
 import { rleBox, rleToString } from '../../src/structures/rle';
-import { withTemporaryFolder } from '../support';
+import { ROOT, withTemporaryFolder } from '../support';
 import { rectangle } from './helpers';
 
 const code = (box: [number, number, number, number]) => ({
@@ -135,6 +136,34 @@ describe('COCO files', () => {
       assert.equal(area({ ...result, bbox: [0, 0, 9, 9] }), 81);
       assert.equal(area(result), 16);
       assert.deepEqual([...rleBox(rectangle([1, 1, 4, 4]))], [1, 1, 4, 4]);
+    });
+  });
+});
+
+describe('large result files', () => {
+  it('[long] are streamed: peak memory under three times their size', async function () {
+    this.timeout(120_000);
+    await withTemporaryFolder((folder) => {
+      const [gt, dt] = ['gt.json', 'dt.json'].map((name) => path.join(folder, name));
+      const images = Array.from({ length: 200 }, (_, i) => ({ id: i, height: 20, width: 20 }));
+      fs.writeFileSync(gt, JSON.stringify(truthOf({ image_id: 7 }, { images })));
+      const descriptor = fs.openSync(dt, 'w');
+      const piece = images
+        .flatMap(({ id }) =>
+          Array.from({ length: 100 }, (_, i) => ({ ...result, image_id: id, score: i / 100 })),
+        )
+        .map((item) => JSON.stringify(item))
+        .join(',');
+      for (let i = 0; i < 120; i++) fs.writeSync(descriptor, `${i === 0 ? '[' : ','}${piece}`);
+      fs.writeSync(descriptor, ']');
+      fs.closeSync(descriptor);
+      const { size } = fs.statSync(dt);
+      assert(size > 200e6, String(size));
+      const program = path.join(ROOT, 'dist', 'bench', 'score_ours.js');
+      const { peakRssMb } = JSON.parse(
+        execFileSync(process.execPath, [program, gt, dt, 'segm', '100'], { encoding: 'utf8' }),
+      ) as { peakRssMb: number };
+      assert(peakRssMb * 2 ** 20 < 3 * size, `${peakRssMb} MB for a file of ${Math.round(size / 1e6)} MB`);
     });
   });
 });
