@@ -4,6 +4,7 @@ import { registerData } from './data_command';
 import { registerDemo } from './demo';
 import { registerDoctor } from './doctor';
 import { registerEvaluate } from './evaluate';
+import { registerExport } from './export';
 import { registerLab } from './lab';
 import { registerNotebook } from './notebook';
 import { registerParity } from './parity';
@@ -19,6 +20,7 @@ export function registerCommands(program: Command): void {
   registerLab(program);
   registerTrain(program);
   registerEvaluate(program);
+  registerExport(program);
   registerNotebook(program);
   registerParity(program);
   registerScore(program);

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { UsageError } from '../core/errors';
 import type { Evaluation } from '../engine/evaluate';
 import { answer, type CommonOptions, say, withCommonOptions } from './command';
 import { parseCount } from './parse';
@@ -11,6 +12,8 @@ interface EvaluateFlags extends CommonOptions {
   readonly scoreThreshold?: string;
   readonly checkpoint?: 'best' | 'last';
   readonly overlays?: string;
+  readonly model?: string;
+  readonly weights?: string;
 }
 
 /** `evaluate RUN`: predicts and scores. */
@@ -19,7 +22,9 @@ export function registerEvaluate(program: Command): void {
     program
       .command('evaluate')
       .description('predict and score; by default the images that the run itself did not train on')
-      .argument('<run>', 'a run folder')
+      .argument('[run]', 'a run folder or a model file')
+      .option('--model <name>', 'with --weights: the architecture')
+      .option('--weights <file>', 'bare weights in place of a run')
       .option('--data <dir>', 'another data set')
       .option('--split <file>', 'a split of it')
       .addOption(new Option('--part <part>', 'which side of the split').choices(['train', 'val', 'all']))
@@ -32,17 +37,21 @@ export function registerEvaluate(program: Command): void {
         ]),
       )
       .option('--overlays <dir>', 'also draw truth beside prediction, an image each'),
-  ).action(async (dir: string, flags: EvaluateFlags) => {
+  ).action(async (dir: string | undefined, flags: EvaluateFlags) => {
     const { evaluateRun, parseScoreThreshold } = await import('../engine/evaluate');
-    const { RunFolder } = await import('../engine/run_folder');
     const { formatScores, formatScore } = await import('./score_text');
-    const { classes } = RunFolder.open(dir).describe();
+    const { modelClasses } = await import('../engine/load_model');
+    const architecture = flags.weights === undefined ? undefined : flags.model;
+    const where = flags.weights ?? dir;
+    if (where === undefined)
+      throw new UsageError('no run named', { fix: 'Name a run folder or a model file.' });
+    const classes = modelClasses(where, architecture);
     const scoreThreshold =
       flags.scoreThreshold === undefined ? undefined : parseScoreThreshold(flags.scoreThreshold, classes);
-    const evaluation = await evaluateRun(dir, { ...flags, scoreThreshold });
+    const evaluation = await evaluateRun(where, { ...flags, architecture, scoreThreshold });
     if (flags.overlays) await drawOverlays(evaluation, flags.overlays);
-    const { segm, bbox, cells, atModelLimit, run } = evaluation;
-    const limit = run.config.model.box.detectionsPerImage;
+    const { segm, bbox, cells, atModelLimit, about, source } = evaluation;
+    const limit = about.config.box.detectionsPerImage;
     if (atModelLimit)
       say(
         `warning: on ${atModelLimit} images the model's own limit of ${limit} detections an image was reached`,
@@ -51,7 +60,7 @@ export function registerEvaluate(program: Command): void {
       say(`warning: --max-dets ${segm.maxDets} (per image and class) has left out ${segm.cut} detections`);
     answer(flags, report(evaluation), () =>
       [
-        `${evaluation.ids.length} images, ${evaluation.checkpoint} checkpoint; limits: ${limit} detections an image (model), ${segm.maxDets} per image and class (COCO)`,
+        `${evaluation.ids.length} images, ${source}; limits: ${limit} detections an image (model), ${segm.maxDets} per image and class (COCO)`,
         formatScores('masks', segm, classes),
         formatScores('boxes', bbox, classes),
         `PQ ${formatScore(cells.pq)}  AJI ${formatScore(cells.aji)}  F1 ${formatScore(cells.f1)}  (detections at or over the score threshold)`,
@@ -66,14 +75,14 @@ export function report({
   segm,
   bbox,
   cells,
-  run,
-  checkpoint,
+  about,
+  source,
   perImage,
 }: Evaluation): Record<string, unknown> {
-  const { classes } = run;
+  const { classes } = about;
   return {
     images: ids.length,
-    checkpoint,
+    source,
     segm: { ...segm, perClass: Object.fromEntries(classes.map((name, k) => [name, segm.perClass[k]])) },
     bbox: { ...bbox, perClass: Object.fromEntries(classes.map((name, k) => [name, bbox.perClass[k]])) },
     pq: cells.pq,
@@ -84,7 +93,7 @@ export function report({
       classes.map((name, k) => [name, { ...segm.perClass[k], ...cells.perClass[k] }]),
     ),
     perImage: Object.fromEntries(ids.map((id, i) => [id, perImage[i]])),
-    limits: { detectionsPerImage: run.config.model.box.detectionsPerImage, maxDets: segm.maxDets },
+    limits: { detectionsPerImage: about.config.box.detectionsPerImage, maxDets: segm.maxDets },
   };
 }
 

@@ -4,6 +4,7 @@ import { WeightsError } from '../core/errors';
 import type { MaskRcnn } from '../detection/mask_rcnn';
 import { toTorch } from '../layers/parameters';
 import { assign, loadState } from '../weights/load_state';
+import { modelTensors } from '../weights/model_tensors';
 import { openWeights } from '../weights/open';
 import { type TensorToWrite, writeSafetensors } from '../weights/safetensors_write';
 import type { Sgd } from './optimizer';
@@ -37,16 +38,6 @@ export type CheckpointName = keyof typeof NAMES;
 
 export function checkpointFile(run: RunFolder, name: CheckpointName): string {
   return run.file('checkpoints', NAMES[name]);
-}
-
-/** The model's tensors as a file takes them: torchvision's names and layout. */
-export function modelTensors(model: MaskRcnn): TensorToWrite[] {
-  return model.parameters.all().map(({ name, layout, torchShape, variable }) => ({
-    name,
-    dtype: 'float32' as const,
-    shape: torchShape,
-    data: () => scoped(() => toTorch(variable, layout, torchShape).dataSync<'float32'>()),
-  }));
 }
 
 /** Writes `last` (keeping the one before it) and, when asked, `best`. Each is whole or not there. */

@@ -1,15 +1,15 @@
-import { ConfigError, DataError, nearestName } from '../core/errors';
+import * as fs from 'node:fs';
+import { ConfigError, DataError, nearestName, UsageError } from '../core/errors';
 import type { Dataset } from '../data/dataset';
 import { openDataset } from '../data/dataset';
-import type { MaskRcnn } from '../detection/mask_rcnn';
 import type { CellSummary } from '../metrics/cell_summary';
 import { evaluateCells } from '../metrics/cells';
 import { matchCoco } from '../metrics/coco';
 import { type CocoSummary, summarizeCoco } from '../metrics/coco_summary';
 import { detectionsOf } from '../metrics/evaluation_image';
 import type { Instances } from '../structures/instances';
-import { buildModel } from './build_model';
-import { loadWeights } from './checkpoint';
+import type { PortableModel } from '../weights/portable';
+import { loadModel } from './load_model';
 import { type RunDescription, RunFolder } from './run_folder';
 import { readSplit } from './split';
 import { openTrainingData } from './training_data';
@@ -24,12 +24,17 @@ export interface EvaluateOptions {
   /** One for all classes, or one each, for the cell metrics. Default 0.5. */
   readonly scoreThreshold?: number | readonly number[];
   readonly checkpoint?: 'best' | 'last';
+  /** With bare weights: which architecture they are of. */
+  readonly architecture?: string;
 }
 
 /** What was predicted and what it is worth. */
 export interface Evaluation {
-  readonly run: RunDescription;
-  readonly checkpoint: string;
+  /** null for a portable model file. */
+  readonly run: RunDescription | null;
+  readonly about: PortableModel;
+  /** Which weights: 'best checkpoint of …'. */
+  readonly source: string;
   readonly dataset: Dataset;
   readonly ids: readonly string[];
   readonly set: ValidationSet;
@@ -43,25 +48,15 @@ export interface Evaluation {
   readonly atModelLimit: number;
 }
 
-/** A run's model with its trained weights; the caller disposes it. */
-export async function loadRun(
-  dir: string,
-  checkpoint?: 'best' | 'last',
-): Promise<{ model: MaskRcnn; run: RunDescription; checkpoint: string }> {
-  const folder = RunFolder.open(dir);
-  const run = folder.describe();
-  const { model } = await buildModel({ ...run.config.model, weights: 'none' }, run.config.seed);
-  return { model, run, checkpoint: loadWeights(folder, model, checkpoint) };
-}
-
-/** Predicts and scores; by default the run's own split, part `val`. */
-export async function evaluateRun(dir: string, options: EvaluateOptions = {}): Promise<Evaluation> {
-  const { model, run, checkpoint } = await loadRun(dir, options.checkpoint);
+/** Predicts and scores; by default the run's own split, part `val`. Takes a run folder or a portable model file. */
+export async function evaluateRun(where: string, options: EvaluateOptions = {}): Promise<Evaluation> {
+  const { model, about, source } = loadModel(where, options);
   try {
-    const { dataset, ids } = await chooseImages(run, options);
+    const run = fs.statSync(where).isDirectory() ? RunFolder.open(where).describe() : null;
+    const { dataset, ids } = await chooseImages(run, about.classes, options);
     const set = await loadValidationSet(dataset, ids);
-    const predictions = predictSet(model, set.samples, run.config.validation.enlarge);
-    return { run, checkpoint, dataset, ids, set, predictions, ...score(run, set, predictions, options) };
+    const predictions = predictSet(model, set.samples, about.enlarge);
+    return { run, about, source, dataset, ids, set, predictions, ...score(about, set, predictions, options) };
   } finally {
     model.dispose();
   }
@@ -69,12 +64,12 @@ export async function evaluateRun(dir: string, options: EvaluateOptions = {}): P
 
 /** All metrics of given predictions. */
 export function score(
-  run: RunDescription,
+  about: PortableModel,
   set: ValidationSet,
   predictions: readonly Instances[],
-  { maxDets = 300, scoreThreshold = 0.5 }: EvaluateOptions,
+  { maxDets = 300, scoreThreshold = about.thresholds }: EvaluateOptions,
 ): Pick<Evaluation, 'segm' | 'bbox' | 'cells' | 'perImage' | 'atModelLimit'> {
-  const classes = run.classes.length;
+  const classes = about.classes.length;
   const match = (type: 'segm' | 'bbox') =>
     matchCoco(
       set.truth,
@@ -89,28 +84,35 @@ export function score(
     bbox: summarizeCoco(match('bbox')),
     cells: evaluateCells(set.truth, predictions, { classes, scoreThreshold }),
     perImage: predictions.map((_, i) => summarizeCoco(masks, only(i)).AP50),
-    atModelLimit: predictions.filter(({ scores }) => scores.length >= run.config.model.box.detectionsPerImage)
+    atModelLimit: predictions.filter(({ scores }) => scores.length >= about.config.box.detectionsPerImage)
       .length,
   };
 }
 
 async function chooseImages(
-  run: RunDescription,
+  run: RunDescription | null,
+  classes: readonly string[],
   { data, split, part }: EvaluateOptions,
 ): Promise<{ dataset: Dataset; ids: readonly string[] }> {
-  const dataset = data ? await openDataset(data) : await openTrainingData(run.config);
+  if (!data && !run)
+    throw new UsageError('a model file has no images of its own', {
+      fix: 'Name a labelled folder with --data.',
+    });
+  const dataset = data ? await openDataset(data) : await openTrainingData((run as RunDescription).config);
   if (!dataset.labelled)
     throw new DataError('holds images without labels', {
       where: dataset.dir,
       fix: 'Use `cytobench predict` for these.',
     });
-  if (dataset.classes.length > run.classes.length)
-    throw new ConfigError(`the data has ${dataset.classes.length} classes, the run ${run.classes.length}`, {
+  if (dataset.classes.length > classes.length)
+    throw new ConfigError(`the data has ${dataset.classes.length} classes, the model ${classes.length}`, {
       where: dataset.dir,
     });
   const chosen = part ?? (data && !split ? 'all' : 'val');
   if (chosen === 'all') return { dataset, ids: dataset.ids };
-  const sides = split ? readSplit(split, dataset) : run.split;
+  const sides = split ? readSplit(split, dataset) : run?.split;
+  if (!sides)
+    throw new UsageError('a model file knows no split', { fix: 'Name one with --split, or use --part all.' });
   const missing = sides[chosen].find((id) => !dataset.ids.includes(id));
   if (missing !== undefined)
     throw new DataError(`has no image "${missing}" of the run's split`, {

@@ -13,7 +13,7 @@ function optionsOf(dataset: Dataset, classes: readonly string[]): OverlayOptions
 
 /** Truth beside prediction of image i of an evaluation. PNG bytes. */
 export async function drawEvaluated(
-  { set, predictions, dataset, run, perImage }: Evaluation,
+  { set, predictions, dataset, about, perImage }: Evaluation,
   i: number,
 ): Promise<Buffer> {
   const sample = set.samples[i];
@@ -25,7 +25,7 @@ export async function drawEvaluated(
       { title: `truth: ${sample.labels.length} cells`, contours: sample },
       { title: `predicted at ${DRAWN_SCORE}: ${contours.masks.length}${ap}`, contours },
     ],
-    optionsOf(dataset, run.classes),
+    optionsOf(dataset, about.classes),
   );
 }
 

@@ -1,3 +1,4 @@
+import { UsageError } from '../core/errors';
 import { formatDuration } from '../core/progress';
 import type { Evaluation } from '../engine/evaluate';
 import type { EpochMetrics, Metrics, StepMetrics } from '../engine/run_folder';
@@ -15,6 +16,7 @@ export interface RunPageOptions {
 /** The page of one run: where it started, what it was asked, how it learned, what it finds. One file, no network. */
 export async function runPage({ evaluation, metrics, run }: RunPageOptions): Promise<string> {
   const { run: description, segm, bbox, cells, ids, dataset } = evaluation;
+  if (!description) throw new UsageError('a page is of a run; a model file has no history');
   const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
   const validations = curvePoints(metrics);
   const { worst, best } = worstAndBest(evaluation);

@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { answer, type CommonOptions, withCommonOptions } from './command';
+
+/** `export RUN --out FILE`: one portable model file. */
+export function registerExport(program: Command): void {
+  withCommonOptions(
+    program
+      .command('export')
+      .description(
+        'one portable model file: weights, classes, pixel size, channel order, thresholds, normalisation',
+      )
+      .argument('<run>', 'a run folder')
+      .requiredOption('--out <file>', 'the file (.safetensors)')
+      .option('--checkpoint <name>', 'best or last'),
+  ).action(async (run: string, flags: CommonOptions & { out: string; checkpoint?: 'best' | 'last' }) => {
+    const { loadModel } = await import('../engine/load_model');
+    const { writePortableModel } = await import('../weights/portable');
+    const { model, about, source } = loadModel(run, flags);
+    writePortableModel(flags.out, model, about);
+    answer(
+      flags,
+      { file: flags.out, source, ...about },
+      () => `${flags.out}: ${about.architecture}, ${about.classes.join(', ')} (${source})`,
+    );
+  });
+}
