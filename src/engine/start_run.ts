@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { ConfigError } from '../core/errors';
 import type { Dataset } from '../data/dataset';
 import type { Loader } from '../data/loader/loader';
+import { PACKAGE_ROOT } from '../weights/pretrained';
 import { buildModel } from './build_model';
 import { resolveConfig, variantOf } from './config/resolve';
 import type { Experiment, ExperimentConfig, PresetName } from './config/types';
@@ -14,7 +15,7 @@ import { trainingLoader } from './training_loader';
 import { loadValidationSet, validate } from './validation';
 
 /** Where run folders are made unless said otherwise. */
-export const RUNS = path.join('results', 'runs');
+export const RUNS = path.join(PACKAGE_ROOT, 'results', 'runs');
 
 export interface StartOptions {
   readonly experiment: Experiment;

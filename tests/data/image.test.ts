@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { deflateSync } from 'node:zlib';
@@ -150,6 +151,19 @@ describe('reading images', () => {
     );
     assert.equal(decodeLzw(bytes, out, 10), 10);
     assert.deepEqual([...out], new Array(10).fill(65));
+  });
+
+  itWithShared('reads the three Aperio slides (JPEG 2000) to the very pixels of OpenSlide', async () => {
+    // SHA-256 of the RGB bytes of level 0 as openslide-python 1.4.7 with OpenSlide 4.0.1 reads them.
+    const expected = [
+      ['A9K0_1', 1307, 1153, 'f7257d2bcc1b56d94a6094629844f9f3e97368dede08e0b22e07e3a8073ca3a9'],
+      ['A9K0_2', 756, 763, '34ee5675309c9cc419093c71f60fde58dcd32b04a34482f9631164e7facf5f19'],
+      ['A9K0_3', 497, 185, '3f9d802328b70d529a5043cb0acaaf44c72e8d5cd948b848fe4394f2cdbde7c9'],
+    ];
+    for (const [name, ...rest] of expected) {
+      const { width, height, data } = await readImage(sharedPath('data', 'monusac-raw', `${name}.svs`));
+      assert.deepEqual([width, height, createHash('sha256').update(data).digest('hex')], rest);
+    }
   });
 
   itWithShared('reads the real HW3 image and masks as geotiff.js does', async () => {
