@@ -41,13 +41,13 @@ class Runs {
  * Finds the instances of a label map in one pass over its pixels: the pass collects horizontal runs, and box, area and
  * cropped mask follow from those. Pixels of one value are one instance, connected or not.
  *
- * @param map [height * width] @param minPixels smallest area kept.
+ * @param map [height * width] @param minPixels smallest area kept, for all or by value.
  */
 export function extractInstances(
   map: LabelMap,
   height: number,
   width: number,
-  minPixels = MIN_INSTANCE_PIXELS,
+  minPixels: number | ((value: number) => number) = MIN_INSTANCE_PIXELS,
 ): MapInstances {
   const slots = new SlotTable(map instanceof Uint16Array ? 65536 : DENSE_LIMIT);
   const runs = collectRuns(map, height, width, slots);
@@ -68,7 +68,8 @@ export function extractInstances(
     if (y >= box[b + 3]) box[b + 3] = y + 1;
   }
   const order = Array.from({ length: count }, (_, s) => s).sort((a, b) => slots.values[a] - slots.values[b]);
-  const kept = order.filter((s) => area[s] >= minPixels);
+  const least = typeof minPixels === 'number' ? () => minPixels : (s: number) => minPixels(slots.values[s]);
+  const kept = order.filter((s) => area[s] >= least(s));
   const crops = packCrops(kept, box, count);
   for (let r = 0; r < runs.length; r += 4) {
     const crop = crops[runs.data[r]];

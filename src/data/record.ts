@@ -26,14 +26,20 @@ export function recordBytes(record: DatasetRecord): number {
 /**
  * The record as the model takes it, unchanged by augmentation: instances class by class, in the order of their values.
  * The image is shared with the record, not copied.
+ *
+ * @param minPixels smallest area kept, for all or by class index (from 0) and value.
  */
-export function recordToSample(record: DatasetRecord, minPixels: number = MIN_INSTANCE_PIXELS): Sample {
+export function recordToSample(
+  record: DatasetRecord,
+  minPixels: number | ((classIndex: number, value: number) => number) = MIN_INSTANCE_PIXELS,
+): Sample {
   const { id, height, width, image, labelMaps, ignore } = record;
   const masks: CropMask[] = [];
   const labels: number[] = [];
   labelMaps.forEach((map, c) => {
     if (!map) return;
-    for (const mask of extractInstances(map, height, width, minPixels).masks) {
+    const least = typeof minPixels === 'number' ? minPixels : (value: number) => minPixels(c, value);
+    for (const mask of extractInstances(map, height, width, least).masks) {
       masks.push(mask);
       labels.push(c + 1);
     }

@@ -70,8 +70,10 @@ export async function augmentRecord(
     } else changePixels(canvas, transform, own, context.channelOrder ?? 'rgb');
   }
   moveCells(canvas, steps, before);
-  dropCutCells(canvas, before, minVisible);
-  const sample = recordToSample({ ...canvas, id: record.id }, minPixels);
+  // Cells under the minimum size go, and those of which too small a share is left.
+  const least = (c: number, value: number): number =>
+    Math.max(minPixels, minVisible * (before.get(c)?.[value] ?? 0));
+  const sample = recordToSample({ ...canvas, id: record.id }, before.size > 0 ? least : minPixels);
   return canvas.owned ? sample : { ...sample, image: sample.image.slice() };
 }
 
@@ -133,26 +135,19 @@ function measureCells({ labelMaps }: Canvas, before: Map<number, Float64Array>, 
   });
 }
 
+/** Counts of maps that have been met: the maps of a cached record are the same object every epoch. */
+const COUNTS = new WeakMap<LabelMap, Int32Array>();
+
 /** Pixels of each value; values over a million are not followed (they are kept whatever is left of them). */
-function countValues(map: LabelMap): Float64Array {
+function countValues(map: LabelMap): Int32Array {
+  const known = COUNTS.get(map);
+  if (known) return known;
   let maximum = 0;
   for (let i = 0; i < map.length; i++) if (map[i] > maximum) maximum = map[i];
-  const counts = new Float64Array(Math.min(maximum, 1_000_000) + 1);
-  for (let i = 0; i < map.length; i++) if (map[i] < counts.length) counts[map[i]]++;
+  const counts = new Int32Array(Math.min(maximum, 1_000_000) + 1);
+  for (let i = 0; i < map.length; i++) if (map[i] !== 0 && map[i] < counts.length) counts[map[i]]++;
+  COUNTS.set(map, counts);
   return counts;
-}
-
-/** Removes cells of which too small a share is left. */
-function dropCutCells(canvas: Canvas, before: Map<number, Float64Array>, minVisible: number): void {
-  for (const [c, areas] of before) {
-    const map = canvas.labelMaps[c];
-    if (!map) continue;
-    const counts = countValues(map);
-    const gone = new Uint8Array(counts.length);
-    for (let v = 1; v < counts.length; v++)
-      if (counts[v] > 0 && counts[v] < minVisible * (areas[v] ?? 0)) gone[v] = 1;
-    if (gone.includes(1)) for (let i = 0; i < map.length; i++) if (gone[map[i]]) map[i] = 0;
-  }
 }
 
 /** Before the first write: copies what still belongs to the record. */

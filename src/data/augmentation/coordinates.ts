@@ -21,18 +21,22 @@ export function joinTurns(steps: readonly GeometryStep[]): GeometryStep[] {
 
 /** Follows every pixel of the output back through all steps, the last first. */
 export function coordinateMap(steps: readonly GeometryStep[]): CoordinateMap {
-  const { width, height } = steps[steps.length - 1];
+  const last = steps[steps.length - 1];
+  const { width, height } = last;
   const map = { width, height, x: new Float32Array(width * height), y: new Float32Array(width * height) };
+  // Points of the output stand on its pixels: the fields of a last distortion are read there as they are.
+  const dx = last.kind === 'displacement' ? last.dx : undefined;
+  const dy = last.kind === 'displacement' ? last.dy : undefined;
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
-      map.x[at] = x;
-      map.y[at] = y;
+      map.x[at] = dx ? x + dx[at] : x;
+      map.y[at] = dy ? y + dy[at] : y;
     }
-  for (let s = steps.length - 1; s >= 0; s--) followBack(steps[s], map, s === steps.length - 1);
+  for (let s = steps.length - (dx ? 2 : 1); s >= 0; s--) followBack(steps[s], map);
   return map;
 }
 
-function followBack(step: GeometryStep, map: CoordinateMap, first: boolean): void {
+function followBack(step: GeometryStep, map: CoordinateMap): void {
   if (step.kind === 'turn') turnBack(step, map);
   else if (step.kind === 'scale') {
     resizeBack(map.x, step.width, step.inputWidth);
@@ -40,12 +44,6 @@ function followBack(step: GeometryStep, map: CoordinateMap, first: boolean): voi
   } else if (step.kind === 'grid') {
     lookUp(map.x, step.columns);
     lookUp(map.y, step.rows);
-  } else if (first) {
-    // The points still stand on the pixels of the field.
-    for (let i = 0; i < map.x.length; i++) {
-      map.x[i] += step.dx[i];
-      map.y[i] += step.dy[i];
-    }
   } else displaceBack(map, step.dx, step.dy, step.width, step.height);
 }
 

@@ -88,32 +88,33 @@ export function remapLabels(
   map: CoordinateMap,
   border: Border,
 ): (LabelMap | null)[] {
-  const source = nearestIndices(map, width, height, border.mode);
-  return maps.map((labels) => {
-    if (!labels) return null;
-    const out: LabelMap =
-      labels instanceof Uint16Array ? new Uint16Array(source.length) : new Int32Array(source.length);
-    for (let i = 0; i < source.length; i++) {
-      const from = source[i];
-      if (from >= 0) out[i] = labels[from];
-    }
-    return out;
-  });
-}
-
-/** Index of the nearest input pixel, -1 outside; a point half-way goes right and down. */
-function nearestIndices(map: CoordinateMap, width: number, height: number, mode: BorderMode): Int32Array {
-  const out = new Int32Array(map.x.length);
-  for (let i = 0; i < out.length; i++) {
+  const sources = maps.filter((labels): labels is LabelMap => labels !== null);
+  const targets = sources.map((labels) =>
+    labels instanceof Uint16Array ? new Uint16Array(map.x.length) : new Int32Array(map.x.length),
+  );
+  const labelled = labelledPixels(sources, width * height);
+  for (let i = 0; i < map.x.length; i++) {
     const x = Math.floor(map.x[i] + 0.5);
     const y = Math.floor(map.y[i] + 0.5);
-    if (x >= 0 && y >= 0 && x < width && y < height) out[i] = y * width + x;
-    else {
-      const column = borderIndex(x, width, mode);
-      const row = borderIndex(y, height, mode);
-      out[i] = column < 0 || row < 0 ? -1 : row * width + column;
+    let from = y * width + x;
+    if (x < 0 || y < 0 || x >= width || y >= height) {
+      const column = borderIndex(x, width, border.mode);
+      const row = borderIndex(y, height, border.mode);
+      if (column < 0 || row < 0) continue;
+      from = row * width + column;
     }
+    // Most pixels belong to no cell of any class.
+    if (labelled[from] === 0) continue;
+    for (let k = 0; k < sources.length; k++) targets[k][i] = sources[k][from];
   }
+  let next = 0;
+  return maps.map((labels) => labels && targets[next++]);
+}
+
+/** Which pixels belong to a cell of any class. */
+function labelledPixels(maps: readonly LabelMap[], count: number): Uint8Array {
+  const out = new Uint8Array(count);
+  for (const labels of maps) for (let p = 0; p < count; p++) if (labels[p] !== 0) out[p] = 1;
   return out;
 }
 
