@@ -32,8 +32,7 @@ let foundAt = new Float64Array(1024);
 let precisions = new Float64Array(1024);
 
 /**
- * Average precision over 101 recalls at each of the sheets (see `ClassMatches.outcomes`). Work grows with the runs of
- * each sheet, so that a thousand resamples cost little. Weights are whole numbers.
+ * Average precision over 101 recalls at each of the sheets (see `ClassMatches.outcomes`); weights are whole numbers.
  * Source: pycocotools cocoeval.py, accumulate (eps is np.spacing(1)).
  */
 export function averagePrecisions(
@@ -44,14 +43,38 @@ export function averagePrecisions(
 ): AveragePrecision[] {
   const n = entry.scores.length;
   if (weights.length < n) grow(2 * n);
-  if (!imageWeights) weights.fill(1, 0, n);
-  else for (let i = 0; i < n; i++) weights[i] = imageWeights[entry.image[i]];
-  accumulate(sums, n);
   const needed = truthsNeeded(positives);
-  return sheets.map((sheet) => averagePrecision(entry.outcomes[sheet], positives, needed));
+  if (!imageWeights)
+    return sheets.map((sheet) => meanPrecision(walk(entry.outcomes[sheet]), positives, needed));
+  for (let i = 0; i < n; i++) weights[i] = imageWeights[entry.image[i]];
+  accumulate(sums, n);
+  return sheets.map((sheet) => meanPrecision(walkWeighted(entry.outcomes[sheet]), positives, needed));
 }
 
-function averagePrecision(outcomes: Uint8Array, positives: number, needed: Float64Array): AveragePrecision {
+/** Fills `foundAt` and `precisions` at the ends of runs; returns their number. */
+function walk(outcomes: Uint8Array): number {
+  let [n, found, wrong, inRun] = [0, 0, 0, false];
+  const close = (): void => {
+    foundAt[n] = found;
+    precisions[n++] = found / (wrong + found + Number.EPSILON);
+  };
+  for (let i = 0; i < outcomes.length; i++) {
+    const outcome = outcomes[i];
+    if (outcome === TRUE_POSITIVE) {
+      found++;
+      inRun = true;
+    } else if (outcome !== IGNORED) {
+      if (inRun) close();
+      inRun = false;
+      wrong++;
+    }
+  }
+  if (inRun) close();
+  return n;
+}
+
+/** The same with weights, from sums of them: the work of a thousand resamples grows with the runs alone. */
+function walkWeighted(outcomes: Uint8Array): number {
   let runs = runsOf.get(outcomes);
   if (!runs) {
     runs = findRuns(outcomes);
@@ -60,14 +83,19 @@ function averagePrecision(outcomes: Uint8Array, positives: number, needed: Float
   const { begin, end, counted } = runs;
   if (counted) accumulate(sheetSums, outcomes.length, counted);
   const before = counted ? sheetSums : sums;
-  const n = begin.length;
   let found = 0;
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < begin.length; i++) {
     const all = before[end[i]];
     found += all - before[begin[i]];
     foundAt[i] = found;
     precisions[i] = found / (all + Number.EPSILON);
   }
+  return begin.length;
+}
+
+/** Mean over the 101 recalls of the best precision at that recall or beyond. */
+function meanPrecision(n: number, positives: number, needed: Float64Array): AveragePrecision {
+  const found = n > 0 ? foundAt[n - 1] : 0;
   let sum = 0;
   let best = 0;
   let r = 100;

@@ -156,10 +156,13 @@ export class CocoMatcher {
       const ignored = outsideRange(truth.areas, columns, this.areas[a]);
       for (let t = 0; t < crowd.length; t++) ignored[t] |= crowd[t];
       for (let d = 0; d < n; d++) base[d] = base[d] === 1 ? IGNORED : FALSE_POSITIVE;
+      // With every truth and detection outside the range there is nothing to match: all is ignored.
+      const nothing =
+        overlaps.truth.length === 0 || (ignored.indexOf(0) < 0 && base.indexOf(FALSE_POSITIVE) < 0);
       for (let t = 0; t < T; t++) {
         const at = (a * T + t) * n;
         outcomes.set(base, at);
-        if (overlaps.truth.length > 0)
+        if (!nothing)
           assign(overlaps, this.thresholds[t], ignored, crowd, zero, taken.fill(0), outcomes, at, n);
       }
     }

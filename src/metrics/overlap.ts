@@ -1,5 +1,5 @@
 import { rleArea, rleBox } from '../structures/rle';
-import { boxesMeet, sharedPixels } from '../structures/rle_sets';
+import { sharedPixels } from '../structures/rle_sets';
 import type { Regions } from './evaluation_image';
 
 export type OverlapType = 'segm' | 'bbox';
@@ -57,18 +57,24 @@ export function findOverlaps(
   least: number,
 ): Overlaps {
   const start = new Int32Array(rows.length + 1);
-  const columnBoxes = Array.from(columns, (t) => truth.boxes.subarray(4 * t, 4 * t + 4));
+  const [ours, theirs] = [detected.boxes, truth.boxes];
   let n = 0;
   for (let i = 0; i < rows.length; i++) {
     const d = rows[i];
-    const box = detected.boxes.subarray(4 * d, 4 * d + 4);
+    const left = ours[4 * d];
+    const top = ours[4 * d + 1];
+    const right = left + ours[4 * d + 2];
+    const bottom = top + ours[4 * d + 3];
     for (let j = 0; j < columns.length; j++) {
-      if (!boxesMeet(box, columnBoxes[j])) continue;
       const t = columns[j];
+      const x = theirs[4 * t];
+      const y = theirs[4 * t + 1];
+      if (x >= right || y >= bottom || x + theirs[4 * t + 2] <= left || y + theirs[4 * t + 3] <= top)
+        continue;
       const shared =
         type === 'segm'
           ? sharedPixels(detected.regions.masks[d].counts, truth.regions.masks[t].counts)
-          : sharedBox(box, columnBoxes[j]);
+          : sharedBox(ours, 4 * d, theirs, 4 * t);
       const size = detected.sizes[d];
       const iou = shared / (crowd[t] === 1 ? size : size + truth.sizes[t] - shared);
       if (!(iou >= least)) continue;
@@ -81,9 +87,10 @@ export function findOverlaps(
   return { start, truth: truths.slice(0, n), iou: ious.slice(0, n) };
 }
 
-function sharedBox(a: Float64Array, b: Float64Array): number {
-  const width = Math.min(a[2] + a[0], b[2] + b[0]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3] + a[1], b[3] + b[1]) - Math.max(a[1], b[1]);
+/** Pixels that the box at place `i` of `a` shares with the one at `j` of `b`. */
+function sharedBox(a: Float64Array, i: number, b: Float64Array, j: number): number {
+  const width = Math.min(a[i + 2] + a[i], b[j + 2] + b[j]) - Math.max(a[i], b[j]);
+  const height = Math.min(a[i + 3] + a[i + 1], b[j + 3] + b[j + 1]) - Math.max(a[i + 1], b[j + 1]);
   return width <= 0 || height <= 0 ? 0 : width * height;
 }
 

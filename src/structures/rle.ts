@@ -95,6 +95,23 @@ export function rleToString({ counts }: Rle): string {
 
 let scratch = new Uint32Array(256);
 
+// Short codes share memory, as Node's small buffers do: an allocation each would cost more than decoding them.
+const POOL = 8192;
+let pool = new Uint32Array(POOL);
+let poolUsed = 0;
+
+function pooled(counts: Uint32Array, n: number): Uint32Array {
+  if (n > POOL / 8) return counts.slice(0, n);
+  if (poolUsed + n > POOL) {
+    pool = new Uint32Array(POOL);
+    poolUsed = 0;
+  }
+  const out = pool.subarray(poolUsed, poolUsed + n);
+  for (let i = 0; i < n; i++) out[i] = counts[i];
+  poolUsed += n;
+  return out;
+}
+
 /** Reads the string form; throws DataError for other characters or runs that do not fill the mask. */
 export function rleFromString(text: string, size: readonly [number, number]): Rle {
   if (scratch.length < text.length) scratch = new Uint32Array(text.length * 2);
@@ -119,7 +136,7 @@ export function rleFromString(text: string, size: readonly [number, number]): Rl
     total += value;
   }
   checkFilled(total, size);
-  return { size, counts: counts.slice(0, n) };
+  return { size, counts: pooled(counts, n) };
 }
 
 function damaged(text: string, at: number): DataError {
