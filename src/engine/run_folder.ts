@@ -36,6 +36,10 @@ export interface StepMetrics {
   readonly total: number;
   readonly learningRate: number;
   readonly gradientNorm: number;
+  /** Tensors alive after the step: a number that grows is a leak. */
+  readonly tensors: number;
+  /** Resident memory after the step, MB. */
+  readonly rssMb: number;
   readonly seconds: number;
 }
 

@@ -138,6 +138,8 @@ function step(
     const scale = clipNorm !== null && norm > clipNorm ? clipNorm / (norm + 1e-6) : 1;
     optimizer.step(grads, ({ name }) => rate * rateFactor(config, name), scale);
     const sum = LOSS_NAMES.reduce((acc, name) => acc + losses[name], 0);
+    // Value and gradients are disposed below.
+    const own = 1 + grads.filter((gradient) => gradient !== null).length;
     return {
       type: 'step',
       step: state.step,
@@ -146,6 +148,8 @@ function step(
       total: sum,
       learningRate: rate,
       gradientNorm: norm,
+      tensors: tf.memory().numTensors - own,
+      rssMb: Math.round(process.memoryUsage.rss() / 1e6),
       seconds: (Date.now() - started) / 1000,
     };
   } finally {

@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { evaluateRun } from '../../src/engine/evaluate';
 import { findExperiment } from '../../src/engine/experiments';
-import { RunFolder } from '../../src/engine/run_folder';
+import { RunFolder, type StepMetrics } from '../../src/engine/run_folder';
 import { resumeRun, startRun } from '../../src/engine/start_run';
 import { openWeights } from '../../src/weights/open';
 import { withTemporaryFolder } from '../support';
@@ -27,7 +27,8 @@ function hashOf(file: string): string {
   return hash.digest('hex');
 }
 
-const withoutTimes = (run: RunFolder): object[] => run.metrics().map(({ seconds: _, ...rest }) => rest);
+const withoutTimes = (run: RunFolder): object[] =>
+  run.metrics().map((line) => ({ ...line, seconds: 0, rssMb: 0 }));
 
 describe('a run', function () {
   this.timeout(300_000);
@@ -47,6 +48,22 @@ describe('a run', function () {
       const evaluation = await evaluateRun(broken);
       assert.equal(evaluation.predictions.length, evaluation.ids.length);
     }));
+
+  it('[long] keeps its tensors and its memory over 300 steps', () =>
+    withTemporaryFolder(async (folder) => {
+      const dir = path.join(folder, 'run');
+      const set = [
+        'training.steps=300',
+        'validation.every=0',
+        'earlyStopping.patience=null',
+        'schedule.kind=constant',
+      ];
+      await start(dir, { set: [...tiny, ...set] });
+      const steps = new RunFolder(dir).metrics().filter((line): line is StepMetrics => line.type === 'step');
+      assert.equal(new Set(steps.slice(1).map(({ tensors }) => tensors)).size, 1);
+      const [early, late] = [steps[49].rssMb, steps[299].rssMb];
+      assert.ok(Math.abs(late / early - 1) <= 0.05, `${early} MB after step 50, ${late} MB after step 300`);
+    })).timeout(1_200_000);
 
   it('uses the checkpoint before when the last one is damaged', () =>
     withTemporaryFolder(async (folder) => {
