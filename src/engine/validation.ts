@@ -22,7 +22,8 @@ export async function loadValidationSet(
   groupOf: (id: string) => string = (id) => dataset.groups[id] ?? id,
 ): Promise<ValidationSet> {
   const samples: Sample[] = [];
-  for (const id of ids) samples.push(recordToSample(await dataset.load(id)));
+  // Truth is everything that is labelled, however small.
+  for (const id of ids) samples.push(recordToSample(await dataset.load(id), 1));
   return {
     samples,
     truth: samples.map((sample) => truthImage(sample, dataset.classes.length, groupOf(sample.id))),
