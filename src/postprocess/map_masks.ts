@@ -1,0 +1,39 @@
+import type { CropMask } from '../structures/crop_mask';
+import { type Instances, selectInstances } from '../structures/instances';
+import { sortByScore } from '../structures/nms';
+import { type Rle, rleArea, rleBox } from '../structures/rle';
+import { encodeCropMask, rleToCropMask } from '../structures/rle_raster';
+
+/**
+ * Every mask through `change`, as a crop of 0 and 1. A mask that comes back as the same object is left as it is, box
+ * and all; a changed one gets the box of its pixels; an emptied one goes with its instance.
+ */
+export function mapMasks(
+  instances: Instances,
+  change: (mask: CropMask, image: { readonly height: number; readonly width: number }) => CropMask,
+): Instances {
+  const { height, width } = instances;
+  const masks = instances.masks.map((rle) => {
+    const crop = rleToCropMask(rle);
+    const changed = change(crop, instances);
+    return changed === crop ? rle : encodeCropMask(changed, height, width);
+  });
+  return withMasks(instances, masks);
+}
+
+/** The instances with other masks [n]; the same code keeps its box, an empty one goes. */
+export function withMasks(instances: Instances, masks: readonly Rle[]): Instances {
+  const boxes = instances.boxes.slice();
+  masks.forEach((mask, i) => {
+    if (mask === instances.masks[i]) return;
+    const [x, y, w, h] = rleBox(mask);
+    boxes.set([x, y, x + w, y + h], 4 * i);
+  });
+  const kept = [...masks.keys()].filter((i) => masks[i] === instances.masks[i] || rleArea(masks[i]) > 0);
+  return selectInstances({ ...instances, boxes, masks }, kept);
+}
+
+/** The instances by falling score, equal ones in their order. */
+export function sortInstances(instances: Instances): Instances {
+  return selectInstances(instances, sortByScore(instances.scores));
+}

@@ -1,0 +1,41 @@
+import type { Instances } from '../structures/instances';
+import { type BoundarySettings, refineBoundaries } from './boundary';
+import { type MaskNmsSettings, suppressMasks } from './mask_nms';
+import { applyMorphology, type MorphologySettings } from './morphology';
+import { resolveOverlaps } from './overlaps';
+import { applySizeScore, type SizeScoreSettings } from './size_score';
+import { applyThresholds } from './thresholds';
+
+/** The steps between a model's instances and the answer; null or false leaves one out. They run in this order. */
+export interface RefineSettings {
+  readonly sizeScore: SizeScoreSettings | null;
+  /** One score threshold for all classes, or one each. */
+  readonly threshold: number | readonly number[] | null;
+  readonly morphology: MorphologySettings | null;
+  readonly boundary: BoundarySettings | null;
+  readonly maskNms: MaskNmsSettings | null;
+  /** Whether pixels that two cells cover go to the higher score. */
+  readonly overlaps: boolean;
+}
+
+/** Everything off: what the model says. */
+export const NO_REFINEMENT: RefineSettings = {
+  sizeScore: null,
+  threshold: null,
+  morphology: null,
+  boundary: null,
+  maskNms: null,
+  overlaps: false,
+};
+
+/** Runs the steps that are on. */
+export function refine(instances: Instances, settings: Partial<RefineSettings>): Instances {
+  const { sizeScore, threshold, morphology, boundary, maskNms, overlaps } = { ...NO_REFINEMENT, ...settings };
+  let result = instances;
+  if (sizeScore) result = applySizeScore(result, sizeScore);
+  if (threshold !== null) result = applyThresholds(result, threshold);
+  if (morphology) result = applyMorphology(result, morphology);
+  if (boundary) result = refineBoundaries(result, boundary);
+  if (maskNms) result = suppressMasks(result, maskNms);
+  return overlaps ? resolveOverlaps(result) : result;
+}

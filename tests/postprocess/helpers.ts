@@ -1,0 +1,38 @@
+import type { Instances } from '../../src/structures/instances';
+import { rleBox } from '../../src/structures/rle';
+import { decodeRle, encodeMask } from '../../src/structures/rle_raster';
+
+/** Instances from drawings: rows of `#` and `.`, one drawing each, all of one size. */
+export function drawn(
+  drawings: readonly string[],
+  scores: readonly number[] = drawings.map(() => 1),
+  labels: readonly number[] = drawings.map(() => 1),
+): Instances {
+  const rows = drawings.map((drawing) => drawing.trim().split(/\s+/));
+  const [height, width] = [rows[0].length, rows[0][0].length];
+  const masks = rows.map((lines) =>
+    encodeMask(
+      Uint8Array.from(lines.join(''), (c) => (c === '#' ? 1 : 0)),
+      height,
+      width,
+    ),
+  );
+  const boxes = masks.flatMap((mask) => {
+    const [x, y, w, h] = rleBox(mask);
+    return [x, y, x + w, y + h];
+  });
+  return {
+    height,
+    width,
+    masks,
+    boxes: Float32Array.from(boxes),
+    scores: Float32Array.from(scores),
+    labels: Int32Array.from(labels),
+  };
+}
+
+/** Mask i as a drawing, rows joined by a space. */
+export function drawing({ masks, height, width }: Instances, i: number): string {
+  const raster = [...decodeRle(masks[i])].map((v) => (v ? '#' : '.')).join('');
+  return Array.from({ length: height }, (_, y) => raster.slice(y * width, (y + 1) * width)).join(' ');
+}
