@@ -41,7 +41,7 @@ export async function drawPanels(
   options: OverlayOptions,
 ): Promise<Buffer> {
   const { classes, channelOrder = 'rgb', pixelSize } = options;
-  const scale = options.scale ?? Math.max(1, Math.min(4, Math.round(700 / picture.width)));
+  const scale = options.scale ?? Math.max(1, Math.min(4, Math.ceil(600 / picture.width)));
   const width = picture.width * scale;
   const height = picture.height * scale;
   const total: Canvas = {

@@ -25,7 +25,8 @@ export function figureToSvg({ data, layout }: Figure): string {
     `<line x1="${MARGIN.left}" x2="${width - MARGIN.right}" y1="${bottom}" y2="${bottom}" stroke="#888"/>`,
     text((MARGIN.left + width - MARGIN.right) / 2, bottom + 38, layout.xaxis.title.text, 'middle'),
     `<text transform="translate(16 ${(MARGIN.top + bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeXml(layout.yaxis.title.text)}</text>`,
-    ...data.map((trace) => drawTrace(trace, x, y)),
+    `<clipPath id="plot"><rect x="${MARGIN.left}" y="${MARGIN.top}" width="${width - MARGIN.left - MARGIN.right}" height="${bottom - MARGIN.top}"/></clipPath>`,
+    `<g clip-path="url(#plot)">${data.map((trace) => drawTrace(trace, x, y)).join('')}</g>`,
     ...legend(data, bottom + 50, width),
     '</svg>',
   ];
