@@ -59,12 +59,12 @@ export class MaskRcnn {
   readonly rpn: RegionProposalNetwork;
   readonly roiHeads: RoiHeads;
 
-  /** @param seed of the initial weights. */
+  /** @param seed of the initial weights; null leaves zeros, for weights that are loaded next. */
   constructor(
     readonly config: MaskRcnnConfig,
-    seed: number | string = 0,
+    seed: number | string | null = 0,
   ) {
-    this.parameters = new ParameterStore(createRng(seed).fork('weights'));
+    this.parameters = new ParameterStore(seed === null ? null : createRng(seed).fork('weights'));
     const norm = { mode: config.norm, epsilon: config.normEpsilon };
     this.backbone =
       config.backbone === 'efficientnet_lite0'

@@ -30,7 +30,7 @@ export function loadModel(where: string, { checkpoint, architecture }: LoadModel
   if (fs.existsSync(where) && fs.statSync(where).isFile()) return loadFile(where, architecture);
   const folder = RunFolder.open(where);
   const { config, classes, pixelSize, channelOrder } = folder.describe();
-  const model = new MaskRcnn(config.model, config.seed);
+  const model = new MaskRcnn(config.model, null);
   const used = loadWeights(folder, model, checkpoint);
   const about: PortableModel = {
     architecture: config.model.architecture,
@@ -53,7 +53,7 @@ export function modelClasses(where: string, architecture?: string): readonly str
 
 function loadFile(file: string, architecture?: string): LoadedModel {
   const about = readPortableModel(file) ?? bare(file, architecture);
-  const model = new MaskRcnn(about.config);
+  const model = new MaskRcnn(about.config, null);
   loadState(model, openWeights(file));
   return { model, about, source: file };
 }

@@ -27,7 +27,8 @@ export type Initializer = (shape: readonly number[], rng: Rng) => Float32Array;
 export class ParameterStore {
   private readonly entries = new Map<string, Parameter>();
 
-  constructor(private readonly rng: Rng) {}
+  /** @param rng of the initial values; null leaves zeros, for a model whose weights are loaded next. */
+  constructor(private readonly rng: Rng | null) {}
 
   create(
     name: string,
@@ -37,12 +38,11 @@ export class ParameterStore {
     buffer = false,
   ): Parameter {
     if (this.entries.has(name)) throw new WeightsError(`the parameter ${name} is defined twice`);
-    const variable = tf.tidy(() =>
-      tf.variable(
-        toNative(tf.tensor(init(torchShape, this.rng.fork(name)), [...torchShape]), layout),
-        !buffer,
-      ),
-    );
+    const variable = tf.tidy(() => {
+      const shape = [...torchShape];
+      const values = this.rng ? tf.tensor(init(torchShape, this.rng.fork(name)), shape) : tf.zeros(shape);
+      return tf.variable(toNative(values, layout), !buffer);
+    });
     const parameter: Parameter = { name, torchShape, layout, variable, buffer, trainable: !buffer };
     this.entries.set(name, parameter);
     return parameter;

@@ -61,7 +61,7 @@ function buildModel(golden: DetectorGolden): MaskRcnn {
       postNmsTopNTest: 500,
     },
   };
-  const model = new MaskRcnn(config);
+  const model = new MaskRcnn(config, null);
   for (const parameter of model.parameters.all())
     assign(parameter, generateTensor(variant, parameter.name, parameter.torchShape));
   return model;
