@@ -1,0 +1,187 @@
+import { boxIou } from '../structures/boxes';
+import type { CropMask } from '../structures/crop_mask';
+import { type Instances, selectInstances } from '../structures/instances';
+import { type BoxXywh, type Rle, rleBox } from '../structures/rle';
+import { encodeCropMask, rleToCropMask } from '../structures/rle_raster';
+import { boxesMeet, sharedPixels, unionRle } from '../structures/rle_sets';
+import { sortInstances } from './map_masks';
+import type { Rect, Tile } from './tile_grid';
+
+export interface JoinOptions {
+  /** Overlap in the shared strip from which two tiles show one cell. Default 0.5. */
+  readonly same?: number;
+  /** IoU of boxes of one class from which the model itself keeps one. Default 0.5. */
+  readonly nmsThreshold?: number;
+}
+
+/** An instance seen by one tile, or by several and joined. */
+interface Seen {
+  /** Row of the concatenated instances. */
+  readonly row: number;
+  mask: Rle;
+  crop: CropMask;
+  box: BoxXywh;
+  score: number;
+  label: number;
+  /** Every tile that has added to it lies within. */
+  view: Rect;
+  /** Pixels between the mask and the nearest seam of its tile; a cut one touches it. */
+  readonly depth: number;
+}
+
+/** Masks that come this near to a seam are taken as cut by it. */
+const CUT = 2;
+
+/**
+ * One set of instances from those of overlapping tiles (each in the coordinates of the whole image). A tile answers
+ * for what reaches into its core. What several tiles show is kept once: as the tile sees it that has it whole and
+ * farthest from its seams. Two pieces of a cell that no tile has whole become one: masks united, class and score of
+ * the better one. So the answer depends little on where tiles fall. By falling score.
+ */
+export function joinTiles(
+  tiles: readonly Tile[],
+  found: readonly Instances[],
+  { same = 0.5, nmsThreshold = 0.5 }: JoinOptions = {},
+): Instances {
+  const all = concatInstances(found);
+  const alone: number[] = [];
+  const shared: Seen[] = [];
+  let row = 0;
+  found.forEach((instances, t) => {
+    for (let i = 0; i < instances.labels.length; i++, row++) {
+      const box = rleBox(instances.masks[i]);
+      if (box[2] === 0 || !meets(box, tiles[t].core)) continue;
+      if (tiles.some(({ view }, other) => other !== t && meets(box, view)))
+        shared.push(see(all, row, box, tiles[t].view));
+      else alone.push(row);
+    }
+  });
+  shared.sort((a, b) => b.depth - a.depth || b.score - a.score || a.row - b.row);
+  const kept: Seen[] = [];
+  for (const seen of shared) {
+    const twin = kept.find((other) => isTwin(seen, other, all, same, nmsThreshold));
+    if (!twin) kept.push(seen);
+    else if (twin.depth < CUT && seen.depth < CUT) absorb(twin, seen);
+  }
+  return sortInstances(withJoined(all, alone, kept));
+}
+
+/** Instances of a tile in the coordinates of the image that it was cut from at (left, top). */
+export function placeInstances(
+  instances: Instances,
+  left: number,
+  top: number,
+  height: number,
+  width: number,
+): Instances {
+  if (instances.height === height && instances.width === width) return instances;
+  return {
+    ...instances,
+    height,
+    width,
+    boxes: instances.boxes.map((value, i) => value + (i % 2 === 0 ? left : top)),
+    masks: instances.masks.map((rle) => {
+      const crop = rleToCropMask(rle);
+      return encodeCropMask({ ...crop, x: crop.x + left, y: crop.y + top }, height, width);
+    }),
+  };
+}
+
+function concatInstances(list: readonly Instances[]): Instances {
+  const { height, width } = list[0];
+  return {
+    height,
+    width,
+    boxes: Float32Array.from(list.flatMap(({ boxes }) => [...boxes])),
+    scores: Float32Array.from(list.flatMap(({ scores }) => [...scores])),
+    labels: Int32Array.from(list.flatMap(({ labels }) => [...labels])),
+    masks: list.flatMap(({ masks }) => masks),
+  };
+}
+
+function see(all: Instances, row: number, box: BoxXywh, view: Rect): Seen {
+  const mask = all.masks[row];
+  const [x, y, w, h] = box;
+  const depth = Math.min(
+    view.left === 0 ? Number.POSITIVE_INFINITY : x - view.left,
+    view.top === 0 ? Number.POSITIVE_INFINITY : y - view.top,
+    view.right === all.width ? Number.POSITIVE_INFINITY : view.right - x - w,
+    view.bottom === all.height ? Number.POSITIVE_INFINITY : view.bottom - y - h,
+  );
+  return {
+    row,
+    mask,
+    crop: rleToCropMask(mask),
+    box,
+    score: all.scores[row],
+    label: all.labels[row],
+    view,
+    depth,
+  };
+}
+
+/** Whether two tiles show one cell. A cut piece need not agree in class: it is a guess from half a cell. */
+function isTwin(a: Seen, b: Seen, all: Instances, same: number, nmsThreshold: number): boolean {
+  if (a.view === b.view || !boxesMeet(a.box, b.box)) return false;
+  const cut = a.depth < CUT || b.depth < CUT;
+  if (!cut && a.label !== b.label) return false;
+  if (!cut && boxIou(all.boxes, a.row, all.boxes, b.row) > nmsThreshold) return true;
+  const strip = intersect(a.view, b.view);
+  const both = sharedPixels(a.mask.counts, b.mask.counts);
+  if (both === 0) return false;
+  const [inA, inB] = [pixelsWithin(a.crop, strip), pixelsWithin(b.crop, strip)];
+  // Of two pieces of one class, one may show little more than the other leaves out.
+  if (cut && a.label === b.label) return both >= same * Math.min(inA, inB);
+  return both >= same * (inA + inB - both);
+}
+
+function absorb(twin: Seen, piece: Seen): void {
+  twin.mask = unionRle([twin.mask, piece.mask]);
+  twin.crop = rleToCropMask(twin.mask);
+  twin.box = rleBox(twin.mask);
+  twin.view = {
+    left: Math.min(twin.view.left, piece.view.left),
+    top: Math.min(twin.view.top, piece.view.top),
+    right: Math.max(twin.view.right, piece.view.right),
+    bottom: Math.max(twin.view.bottom, piece.view.bottom),
+  };
+  if (piece.score <= twin.score) return;
+  twin.score = piece.score;
+  twin.label = piece.label;
+}
+
+function withJoined(all: Instances, alone: readonly number[], kept: readonly Seen[]): Instances {
+  const boxes = all.boxes.slice();
+  const scores = all.scores.slice();
+  const labels = all.labels.slice();
+  const masks = [...all.masks];
+  for (const { row, mask, box, score, label } of kept) {
+    if (mask !== masks[row]) boxes.set([box[0], box[1], box[0] + box[2], box[1] + box[3]], 4 * row);
+    masks[row] = mask;
+    scores[row] = score;
+    labels[row] = label;
+  }
+  return selectInstances({ ...all, boxes, scores, labels, masks }, [...alone, ...kept.map(({ row }) => row)]);
+}
+
+function meets([x, y, w, h]: BoxXywh, rect: Rect): boolean {
+  return x < rect.right && rect.left < x + w && y < rect.bottom && rect.top < y + h;
+}
+
+function intersect(a: Rect, b: Rect): Rect {
+  return {
+    left: Math.max(a.left, b.left),
+    top: Math.max(a.top, b.top),
+    right: Math.min(a.right, b.right),
+    bottom: Math.min(a.bottom, b.bottom),
+  };
+}
+
+function pixelsWithin({ x, y, width, height, data }: CropMask, rect: Rect): number {
+  const from = Math.max(rect.left - x, 0);
+  const to = Math.min(rect.right - x, width);
+  let count = 0;
+  for (let row = Math.max(rect.top - y, 0); row < Math.min(rect.bottom - y, height); row++)
+    for (let i = row * width + from; i < row * width + to; i++) count += data[i];
+  return count;
+}
