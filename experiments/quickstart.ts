@@ -23,7 +23,7 @@ export const experiment = {
     demo: {
       data: { synthetic: { images: 60, width: 256, height: 256, seed: 1 }, validationShare: 0.2 },
       augmentation: { level: 'basic', crop: null, enlarge: 1 },
-      training: { steps: 240, batchSize: 1, clipNorm: 10 },
+      training: { steps: 200, batchSize: 1, clipNorm: 10 },
       optimizer: { learningRate: 0.02, weightDecay: 0.0001 },
       schedule: { kind: 'steps', warmupSteps: 50, warmupFactor: 0.02, factor: 0.1, milestones: [0.75, 0.92] },
       validation: { every: 1, atStart: true, enlarge: 1 },
