@@ -40,14 +40,18 @@ def main():
     notebook = nbformat.read(path, as_version=4)
     inject(notebook, json.loads(parameters))
     folder = os.path.dirname(os.path.abspath(path))
-    client = NotebookClient(notebook, kernel_name=kernel, timeout=None, resources={"metadata": {"path": folder}})
+    current = {"index": None}
+
+    def started(cell, cell_index):
+        current["index"] = cell_index
+
+    client = NotebookClient(notebook, kernel_name=kernel, timeout=None, resources={"metadata": {"path": folder}}, on_cell_start=started)
     result = {"ok": True, "cells": sum(c.cell_type == "code" for c in notebook.cells)}
     try:
         client.execute()
     except (CellExecutionError, DeadKernelError) as error:
-        failed = next((i for i, c in enumerate(notebook.cells) if any(o.output_type == "error" for o in c.get("outputs", []))), None)
         lines = [line for line in str(error).split("\n") if "Error" in line and "CellExecutionError" not in line]
-        result.update(ok=False, failedCell=failed, error=lines[0].strip() if lines else type(error).__name__)
+        result.update(ok=False, failedCell=current["index"], error=lines[0].strip() if lines else type(error).__name__)
     nbformat.write(notebook, out)
     print(json.dumps(result))
 

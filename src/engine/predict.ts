@@ -1,4 +1,5 @@
-import type { MaskRcnn } from '../detection/mask_rcnn';
+import type { MaskRcnnConfig } from '../detection/config';
+import { MaskRcnn } from '../detection/mask_rcnn';
 import type { ModelImage } from '../detection/transform';
 import { joinTiles, placeInstances } from '../postprocess/join_tiles';
 import { type RefineSettings, refine } from '../postprocess/refine';
@@ -34,33 +35,80 @@ export const NETWORK_OVERLAP = 192;
 const NETWORK_STRIDE = 64;
 
 /**
- * Instances of one image of any size, in its own pixels, by falling score: seen whole where it fits a tile, else in
- * overlapping tiles whose instances are joined. Memory grows with the tile, and with the image only by its pixels.
+ * Pixels of the network's input that the model's limits (proposals, detections) hold for on large images: four times
+ * as many in a view of 1024 x 1024. They go by area, or a tile would find what the whole image has no room for.
  */
-export function predictImage(
-  model: MaskRcnn,
-  picture: ModelImage,
-  options: PredictOptions = {},
-): ImagePrediction {
-  const { enlarge = 1, shift = 0 } = options;
-  const tile = options.tile ?? Math.max(1, Math.round(NETWORK_TILE / enlarge));
-  const overlap = options.overlap ?? Math.min(Math.round(NETWORK_OVERLAP / enlarge), tile >> 1);
-  const { height, width } = picture;
-  const tiles = tileGrid(height, width, { tile, overlap, align: alignment(enlarge), shift });
-  const limit = model.config.box.detectionsPerImage;
-  let atModelLimit = 0;
-  const found = tiles.map(({ view }) => {
-    const [instances] = model.detect([cutOut(picture, view)], { enlarge });
-    if (instances.labels.length >= limit) atModelLimit++;
-    return placeInstances(instances, view.left, view.top, height, width);
-  });
-  const joined =
-    tiles.length === 1 ? found[0] : joinTiles(tiles, found, { nmsThreshold: model.config.box.nmsThreshold });
-  return {
-    instances: options.refine ? refine(joined, options.refine) : joined,
-    tiles: tiles.length,
-    atModelLimit,
-  };
+const PIXELS_PER_LIMIT = 512 * 512;
+
+/** A model that predicts images of any size. It does not own the model; `dispose` frees what it made itself. */
+export class Predictor {
+  private roomy: RoomyModel | undefined;
+
+  constructor(private readonly model: MaskRcnn) {}
+
+  /**
+   * Instances of one image, in its own pixels, by falling score: seen whole where it fits a tile, else in overlapping
+   * tiles whose instances are joined. Memory grows with the tile, and with the image only by its pixels. Images of up
+   * to `NETWORK_TILE` are predicted under the model's own limits, as in an evaluation; larger ones have room by area.
+   */
+  predict(picture: ModelImage, options: PredictOptions = {}): ImagePrediction {
+    const { enlarge = 1, shift = 0 } = options;
+    const tile = options.tile ?? Math.max(1, Math.round(NETWORK_TILE / enlarge));
+    const overlap = options.overlap ?? Math.min(Math.round(NETWORK_OVERLAP / enlarge), tile >> 1);
+    const { height, width } = picture;
+    const tiles = tileGrid(height, width, { tile, overlap, align: alignment(enlarge), shift });
+    let atModelLimit = 0;
+    const found = tiles.map(({ view }) => {
+      const model = this.modelFor(picture, view, enlarge);
+      const [instances] = model.detect([cutOut(picture, view)], { enlarge });
+      if (instances.labels.length >= model.config.box.detectionsPerImage) atModelLimit++;
+      return placeInstances(instances, view.left, view.top, height, width);
+    });
+    const { nmsThreshold } = this.model.config.box;
+    const joined = tiles.length === 1 ? found[0] : joinTiles(tiles, found, { nmsThreshold });
+    const instances = options.refine ? refine(joined, options.refine) : joined;
+    return { instances, tiles: tiles.length, atModelLimit };
+  }
+
+  dispose(): void {
+    this.roomy?.model.dispose();
+    this.roomy = undefined;
+  }
+
+  private modelFor({ height, width }: ModelImage, view: Rect, enlarge: number): MaskRcnn {
+    if (Math.max(height, width) * enlarge <= NETWORK_TILE) return this.model;
+    this.roomy ??= new RoomyModel(this.model);
+    const pixels = (view.right - view.left) * (view.bottom - view.top) * enlarge * enlarge;
+    return this.roomy.under(Math.max(1, pixels / PIXELS_PER_LIMIT));
+  }
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The same weights, their memory shared, under limits that change from view to view. */
+class RoomyModel {
+  readonly model: MaskRcnn;
+  private readonly rpn: Mutable<MaskRcnnConfig['rpn']>;
+  private readonly box: Mutable<MaskRcnnConfig['box']>;
+
+  constructor(private readonly own: MaskRcnn) {
+    this.rpn = { ...own.config.rpn };
+    this.box = { ...own.config.box };
+    this.model = new MaskRcnn({ ...own.config, rpn: this.rpn, box: this.box });
+    for (const { name, variable } of this.model.parameters.all()) {
+      const parameter = own.parameters.get(name);
+      if (parameter) variable.assign(parameter.variable);
+    }
+  }
+
+  /** The model with `room` times the limits: it reads them whenever it detects. */
+  under(room: number): MaskRcnn {
+    const { rpn, box } = this.own.config;
+    this.rpn.preNmsTopNTest = Math.ceil(rpn.preNmsTopNTest * room);
+    this.rpn.postNmsTopNTest = Math.ceil(rpn.postNmsTopNTest * room);
+    this.box.detectionsPerImage = Math.ceil(box.detectionsPerImage * room);
+    return this.model;
+  }
 }
 
 /** The part of an image; the image itself where it is all of it. */
