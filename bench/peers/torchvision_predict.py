@@ -58,8 +58,10 @@ def main():
             continue
         pixels = np.asarray(Image.open(os.path.join(data, name, "image.tif")).convert("RGB"))
         image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
-        model.transform.min_size = (round(min(image.shape[1:]) * about["enlarge"]),)
-        model.transform.max_size = 100000
+        sizes = about["config"]["image"]
+        own = sizes["resize"] != "never"
+        model.transform.min_size = (sizes["minSize"] if own else round(min(image.shape[1:]) * about["enlarge"]),)
+        model.transform.max_size = sizes["maxSize"] if own else 100000
         with torch.no_grad():
             found = model([image])[0]
         for box, label, score, mask in zip(found["boxes"], found["labels"], found["scores"], found["masks"]):
