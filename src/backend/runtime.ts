@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
-import * as util from 'node:util';
+import util from 'node:util';
 
 /** What the native runtime was asked for; fixed once it is loaded. */
 export interface RuntimeOptions {
