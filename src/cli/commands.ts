@@ -8,6 +8,7 @@ import { registerExport } from './export';
 import { registerLab } from './lab';
 import { registerNotebook } from './notebook';
 import { registerParity } from './parity';
+import { registerPredict } from './predict';
 import { registerScore } from './score';
 import { registerTrain } from './train';
 import { registerWeights } from './weights_command';
@@ -20,6 +21,7 @@ export function registerCommands(program: Command): void {
   registerLab(program);
   registerTrain(program);
   registerEvaluate(program);
+  registerPredict(program);
   registerExport(program);
   registerNotebook(program);
   registerParity(program);

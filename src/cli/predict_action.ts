@@ -1,0 +1,120 @@
+import { nearestName, UsageError } from '../core/errors';
+import { createProgress } from '../core/progress';
+import { readImage } from '../data/image';
+import { parseScoreThreshold } from '../engine/evaluate';
+import { type LoadedModel, loadModel } from '../engine/load_model';
+import { Predictor } from '../engine/predict';
+import { listInputs, type PredictInput } from '../engine/predict_inputs';
+import { PREDICTION_FORMATS, type PredictionFormat, PredictionWriter } from '../report/prediction_files';
+import { answer, say } from './command';
+import type { PredictFlags } from './predict';
+
+/** What `--json` says of one image. */
+interface ImageAnswer {
+  readonly file: string;
+  readonly id: string;
+  readonly instances: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly tiles: number;
+}
+
+/** The work of `predict`. */
+export async function predictCommand(names: readonly string[], flags: PredictFlags): Promise<void> {
+  const [where, ...rest] = flags.weights === undefined ? names : [flags.weights, ...names];
+  if (rest.length === 0)
+    throw new UsageError('no image named', { fix: 'Name images or folders of images after the run.' });
+  const formats = parseFormats(flags.formats);
+  const inputs = await listInputs(rest);
+  const loaded = loadModel(where, {
+    checkpoint: flags.checkpoint,
+    architecture: flags.weights === undefined ? undefined : flags.model,
+  });
+  const { classes } = loaded.about;
+  const writer = new PredictionWriter(flags.out, formats, classes);
+  const images = await predictAll(loaded, inputs, flags, writer);
+  writer.finish();
+  answer(flags, { out: flags.out, source: loaded.source, formats, images }, () => summary(images, flags.out));
+}
+
+async function predictAll(
+  { model, about }: LoadedModel,
+  inputs: readonly PredictInput[],
+  flags: PredictFlags,
+  writer: PredictionWriter,
+): Promise<ImageAnswer[]> {
+  const threshold =
+    flags.scoreThreshold === undefined
+      ? about.thresholds
+      : parseScoreThreshold(flags.scoreThreshold, about.classes);
+  const progress = createProgress({ label: 'predicting', total: inputs.length, unit: 'images' });
+  const predictor = new Predictor(model);
+  const images: ImageAnswer[] = [];
+  try {
+    for (const [i, input] of inputs.entries()) {
+      progress.update(i, input.id);
+      const picture = await readPicture(input, about.channelOrder);
+      const pixelSize = flags.pixelSize ?? input.pixelSize;
+      const { instances, tiles, atModelLimit } = predictor.predict(picture, {
+        tile: flags.tile || undefined,
+        overlap: flags.overlap,
+        enlarge: flags.enlarge ?? about.enlarge * rescale(pixelSize, about.pixelSize),
+        refine: { threshold },
+      });
+      if (atModelLimit && threshold === 0)
+        say(
+          `warning: ${input.file}: the model's own limit of detections was reached in ${atModelLimit} of ${tiles} views`,
+        );
+      await writer.add({
+        id: input.id,
+        fileName: input.file,
+        ...picture,
+        channelOrder: about.channelOrder,
+        pixelSize,
+        instances,
+      });
+      const count = (k: number): number =>
+        instances.labels.reduce((n, label) => n + (label === k + 1 ? 1 : 0), 0);
+      const counts = Object.fromEntries(about.classes.map((name, k) => [name, count(k)]));
+      images.push({ file: input.file, id: input.id, instances: instances.labels.length, counts, tiles });
+    }
+  } finally {
+    predictor.dispose();
+    model.dispose();
+  }
+  progress.finish();
+  return images;
+}
+
+/** An image at another magnification is shown to the network at that of its training, where both are known. */
+function rescale(pixelSize: number | undefined, trained: number | null): number {
+  return pixelSize === undefined || trained === null ? 1 : pixelSize / trained;
+}
+
+async function readPicture(
+  { file, channelOrder }: PredictInput,
+  order: 'rgb' | 'bgr',
+): Promise<{ image: Uint8Array; height: number; width: number }> {
+  const { data: image, height, width } = await readImage(file);
+  if (channelOrder !== undefined && channelOrder !== order)
+    for (let i = 0; i < image.length; i += 3) [image[i], image[i + 2]] = [image[i + 2], image[i]];
+  return { image, height, width };
+}
+
+function parseFormats(list: string): PredictionFormat[] {
+  return list.split(',').map((name) => {
+    const format = PREDICTION_FORMATS.find((known) => known === name.trim());
+    if (format) return format;
+    const near = nearestName(name, PREDICTION_FORMATS);
+    throw new UsageError(`--formats: unknown format "${name}"${near ? `; did you mean "${near}"?` : ''}`, {
+      fix: `Known: ${PREDICTION_FORMATS.join(', ')}.`,
+    });
+  });
+}
+
+function summary(images: readonly ImageAnswer[], out: string): string {
+  const lines = images.map(({ id, instances, counts, tiles }) => {
+    const parts = Object.entries(counts).map(([name, n]) => `${n} ${name}`);
+    return `${id}: ${instances} cells (${parts.join(', ')})${tiles > 1 ? `, ${tiles} tiles` : ''}`;
+  });
+  return [...lines, `${images.length} images in ${out}`].join('\n');
+}

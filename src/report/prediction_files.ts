@@ -1,0 +1,115 @@
+import * as path from 'node:path';
+import { writeFileAtomic, writeJson } from '../core/files';
+import { writeDatasetInfo } from '../data/dataset_info';
+import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exchange/coco_results_export';
+import { cellFeatures, geoJson } from '../data/exchange/geojson_export';
+import { writeRecord } from '../data/write_dataset';
+import { contoursOf, drawOverlay } from '../plots/overlay';
+import { contourColour, rgb } from '../plots/palette';
+import { toLabelMaps } from '../postprocess/overlaps';
+import type { Instances } from '../structures/instances';
+import { type CellRow, cellColumns, cellLine, csvText, measureCells } from './cell_table';
+
+/** What predictions can be written as. */
+export const PREDICTION_FORMATS = ['coco', 'labels', 'geojson', 'csv', 'overlay'] as const;
+export type PredictionFormat = (typeof PREDICTION_FORMATS)[number];
+
+/** One predicted image. */
+export interface PredictedImage {
+  readonly id: string;
+  readonly fileName: string;
+  readonly height: number;
+  readonly width: number;
+  /** [height * width * 3], channels in `channelOrder`. */
+  readonly image: Uint8Array;
+  readonly channelOrder: 'rgb' | 'bgr';
+  /** Micrometres a pixel, where known. */
+  readonly pixelSize?: number;
+  readonly instances: Instances;
+}
+
+/**
+ * Writes predictions image by image: `results.json` and `ids.json` (COCO results and the images they are of),
+ * `labels/` (a data set), `geojson/ID.geojson` (QuPath), `cells.csv` and `images.csv`, `overlays/ID.png`. Of an image
+ * that has been written only its codes and lines of text are kept.
+ */
+export class PredictionWriter {
+  private readonly results: CocoResultEntry[] = [];
+  private readonly ids: { file_name: string; id: number; height: number; width: number }[] = [];
+  private readonly cells: { id: string; rows: readonly CellRow[]; pixelSize: number | undefined }[] = [];
+  private readonly counts: string[] = [];
+  private channelOrder: 'rgb' | 'bgr' = 'rgb';
+
+  constructor(
+    private readonly dir: string,
+    private readonly formats: readonly PredictionFormat[],
+    private readonly classes: readonly string[],
+  ) {}
+
+  async add(predicted: PredictedImage): Promise<void> {
+    const { id, fileName, height, width, instances, pixelSize, channelOrder } = predicted;
+    const wants = (format: PredictionFormat): boolean => this.formats.includes(format);
+    this.ids.push({ file_name: fileName, id: this.ids.length + 1, height, width });
+    this.channelOrder = channelOrder;
+    if (wants('coco')) this.results.push(...cocoResults(this.ids.length, instances));
+    if (wants('labels')) this.writeLabels(predicted);
+    const rows =
+      wants('csv') || wants('geojson') ? measureCells(instances, predicted, this.classes, channelOrder) : [];
+    if (wants('geojson')) this.writeGeoJson(id, instances, rows);
+    if (wants('csv')) {
+      this.cells.push({ id, rows, pixelSize });
+      const counts = this.classes.map((name) => rows.filter((row) => row.class === name).length);
+      this.counts.push([csvText(id), height, width, rows.length, ...counts].join(','));
+    }
+    if (wants('overlay')) {
+      const title = `${id}: ${instances.labels.length} cells`;
+      const options = { classes: this.classes, channelOrder, pixelSize };
+      writeFileAtomic(
+        path.join(this.dir, 'overlays', `${id}.png`),
+        await drawOverlay(predicted, contoursOf(instances), title, options),
+      );
+    }
+  }
+
+  /** Writes what is about all images. */
+  finish(): void {
+    const { dir, formats, classes } = this;
+    if (formats.includes('coco')) {
+      writeFileAtomic(path.join(dir, 'results.json'), cocoResultsJson(this.results));
+      writeJson(path.join(dir, 'ids.json'), this.ids);
+    }
+    if (formats.includes('labels'))
+      writeDatasetInfo(path.join(dir, 'labels'), { classes, channelOrder: this.channelOrder });
+    if (formats.includes('csv')) {
+      const micrometres = this.cells.some(({ pixelSize }) => pixelSize !== undefined);
+      const lines = this.cells.flatMap(({ id, rows, pixelSize }) =>
+        rows.map((row) => cellLine(id, row, micrometres, pixelSize)),
+      );
+      writeFileAtomic(path.join(dir, 'cells.csv'), text([cellColumns(micrometres).join(','), ...lines]));
+      const header = ['image', 'height', 'width', 'cells', ...classes.map(csvText)].join(',');
+      writeFileAtomic(path.join(dir, 'images.csv'), text([header, ...this.counts]));
+    }
+  }
+
+  private writeLabels({ id, height, width, image, instances }: PredictedImage): void {
+    const labelMaps = toLabelMaps(instances, this.classes.length);
+    writeRecord(path.join(this.dir, 'labels'), { id, height, width, image, labelMaps, ignore: null });
+  }
+
+  private writeGeoJson(id: string, instances: Instances, rows: readonly CellRow[]): void {
+    const features = cellFeatures(instances, {
+      image: id,
+      classes: this.classes,
+      colour: (label) => rgb(contourColour(label)),
+      measurements: (row) => {
+        const { area, perimeter, eccentricity, solidity } = rows[row];
+        return { area, perimeter, eccentricity, solidity };
+      },
+    });
+    writeFileAtomic(path.join(this.dir, 'geojson', `${id}.geojson`), geoJson(features));
+  }
+}
+
+function text(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}
