@@ -10,6 +10,8 @@ import { registerNotebook } from './notebook';
 import { registerParity } from './parity';
 import { registerPredict } from './predict';
 import { registerScore } from './score';
+import { registerSubmit } from './submit';
+import { registerThresholds } from './thresholds';
 import { registerTrain } from './train';
 import { registerWeights } from './weights_command';
 
@@ -21,7 +23,9 @@ export function registerCommands(program: Command): void {
   registerLab(program);
   registerTrain(program);
   registerEvaluate(program);
+  registerThresholds(program);
   registerPredict(program);
+  registerSubmit(program);
   registerExport(program);
   registerNotebook(program);
   registerParity(program);

@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { answer, type CommonOptions, say, withCommonOptions } from './command';
+import { parseCount } from './parse';
+
+interface SubmitFlags extends CommonOptions {
+  readonly images: string;
+  readonly ids: string;
+  readonly out: string;
+  readonly maxDets?: number;
+  readonly checkpoint?: 'best' | 'last';
+  readonly model?: string;
+  readonly weights?: string;
+}
+
+/** `submit RUN`: the challenge's submission. */
+export function registerSubmit(program: Command): void {
+  withCommonOptions(
+    program
+      .command('submit')
+      .description('the challenge’s submission: a zip with test-results.json, checked before it is written')
+      .argument('[run]', 'a run folder or a model file')
+      .requiredOption('--images <dir>', 'the test images')
+      .requiredOption('--ids <file>', 'a list of {file_name, id, height, width}')
+      .requiredOption('--out <zip>', 'the zip to write')
+      .option('--max-dets <n>', 'detections kept per image and class (default: 300)', parseCount)
+      .option('--checkpoint <name>', 'best or last')
+      .option('--model <name>', 'with --weights: the architecture')
+      .option('--weights <file>', 'bare weights in place of a run'),
+  ).action(async (run: string | undefined, flags: SubmitFlags) => {
+    const { submit } = await import('../engine/submit');
+    const { UsageError } = await import('../core/errors');
+    const where = flags.weights ?? run;
+    if (where === undefined)
+      throw new UsageError('no run named', { fix: 'Name a run folder or a model file.' });
+    const architecture = flags.weights === undefined ? undefined : flags.model;
+    const result = await submit(where, { ...flags, architecture });
+    if (result.unlisted.length)
+      say(
+        `note: ${result.unlisted.length} images of ${flags.images} are not in the id list (${result.unlisted[0]} …)`,
+      );
+    if (result.empty.length)
+      say(`warning: nothing was found on ${result.empty.length} images (${result.empty[0]} …)`);
+    if (result.cut) say(`note: ${result.cut} detections over the limit per image and class were left out`);
+    answer(flags, { out: flags.out, ...result }, () => {
+      const counts = Object.entries(result.counts).map(([name, n]) => `${n} ${name}`);
+      return `${flags.out}: ${result.instances} instances (${counts.join(', ')}) on ${result.images} images, ${(result.bytes / 1e6).toFixed(2)} MB; ${result.source}`;
+    });
+  });
+}
