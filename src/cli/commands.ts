@@ -9,6 +9,8 @@ import { registerLab } from './lab';
 import { registerNotebook } from './notebook';
 import { registerParity } from './parity';
 import { registerPredict } from './predict';
+import { registerReport } from './report';
+import { registerRuns } from './runs';
 import { registerScore } from './score';
 import { registerSubmit } from './submit';
 import { registerThresholds } from './thresholds';
@@ -22,7 +24,9 @@ export function registerCommands(program: Command): void {
   registerDoctor(program);
   registerLab(program);
   registerTrain(program);
+  registerRuns(program);
   registerEvaluate(program);
+  registerReport(program);
   registerThresholds(program);
   registerPredict(program);
   registerSubmit(program);

@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import type { RunState } from '../engine/run_list';
+import { answer, type CommonOptions, withCommonOptions } from './command';
+
+/** `runs [DIR]`: all runs. */
+export function registerRuns(program: Command): void {
+  withCommonOptions(
+    program
+      .command('runs')
+      .description('all runs: state, epoch, AP50, time left')
+      .argument('[dir]', 'the folder of runs (default: results/runs)'),
+  ).action(async (dir: string | undefined, flags: CommonOptions) => {
+    const { listRuns } = await import('../engine/run_list');
+    const { RUNS } = await import('../engine/start_run');
+    const { formatDuration } = await import('../core/progress');
+    const runs = listRuns(dir ?? RUNS);
+    const line = ({ run, state, steps, totalSteps, epoch, AP50, best, secondsLeft }: RunState): string =>
+      [
+        state.padEnd(8),
+        `step ${steps}${totalSteps === null ? '' : `/${totalSteps}`}`.padEnd(16),
+        `epoch ${epoch ?? '–'}`.padEnd(10),
+        `AP50 ${AP50?.toFixed(3) ?? '–'}${best ? ` (best ${best.AP50.toFixed(3)})` : ''}`.padEnd(24),
+        secondsLeft === null ? '' : `${formatDuration(secondsLeft)} left  `,
+        run,
+      ].join(' ');
+    answer(flags, { runs }, () => (runs.length ? runs.map(line).join('\n') : 'no run'));
+  });
+}
