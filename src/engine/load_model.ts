@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { ConfigError } from '../core/errors';
 import { MODEL_NAMES, MODELS, type ModelName } from '../detection/config';
 import { MaskRcnn } from '../detection/mask_rcnn';
@@ -69,7 +70,9 @@ function bare(file: string, architecture?: string): PortableModel {
     ({ name }) => name === 'roi_heads.box_predictor.cls_score.weight',
   );
   const numClasses = predictor?.shape[0] ?? 5;
-  const config = { ...MODELS[architecture as ModelName], numClasses };
+  const published = path.basename(file).startsWith('maskrcnn_resnet50_fpn_coco');
+  const base = MODELS[architecture as ModelName];
+  const config = { ...base, numClasses, normEpsilon: published ? 0 : base.normEpsilon };
   const classes = Array.from({ length: numClasses - 1 }, (_, k) => `class${k + 1}`);
   return {
     architecture: architecture as ModelName,

@@ -42,6 +42,16 @@ describe('configuration', () => {
     );
   });
 
+  it("takes the norms' epsilon from the source of the weights", () => {
+    // torchvision overwrites the frozen norms' epsilon with 0 for maskrcnn_resnet50_fpn_coco, and for no other file.
+    const epsilon = (...set: string[]): number =>
+      resolveConfig(experiment, { preset: 'full', set: ['model.architecture=resnet50_fpn', ...set] }).model
+        .normEpsilon;
+    assert.equal(epsilon('model.weights=coco'), 0);
+    assert.equal(epsilon('model.weights=imagenet'), 1e-5);
+    assert.equal(epsilon('model.weights=coco', 'model.normEpsilon=0.001'), 0.001);
+  });
+
   it('knows every experiment file, and each resolves in every preset and variant', () => {
     const names = experimentNames();
     assert.ok(names.includes('quickstart'));

@@ -32,8 +32,17 @@ export function resolveConfig(experiment: Experiment, options: ResolveOptions): 
     (merged, layer) => merge(merged, layer, ''),
     defaultConfig(architecture as ModelName),
   ) as ExperimentConfig;
-  checkConfig(config);
-  return config;
+  const followed = layers.some((layer) => layer.model?.normEpsilon !== undefined)
+    ? config
+    : { ...config, model: { ...config.model, normEpsilon: sourceEpsilon(config.model) } };
+  checkConfig(followed);
+  return followed;
+}
+
+/** The epsilon that the weights were made with: 0 for torchvision's first COCO file, and not said in it. */
+function sourceEpsilon({ architecture, weights, normEpsilon }: ExperimentConfig['model']): number {
+  const coco = weights === 'coco' || weights.includes('maskrcnn_resnet50_fpn_coco');
+  return architecture === 'resnet50_fpn' && coco ? 0 : normEpsilon;
 }
 
 /** The variant asked for, or the experiment's first. */
