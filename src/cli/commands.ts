@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { registerBench } from './bench_command';
+import { registerCompare } from './compare';
 import { registerData } from './data_command';
 import { registerDemo } from './demo';
 import { registerDoctor } from './doctor';
@@ -26,6 +27,7 @@ export function registerCommands(program: Command): void {
   registerTrain(program);
   registerRuns(program);
   registerEvaluate(program);
+  registerCompare(program);
   registerReport(program);
   registerThresholds(program);
   registerPredict(program);

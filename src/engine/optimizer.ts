@@ -18,18 +18,17 @@ export class Sgd {
 
   /**
    * One step. The caller owns the gradients.
-   * @param gradients one a parameter; null counts as no step for that parameter, as PyTorch does for an unused one.
+   * @param gradients one a parameter; null is a gradient of zero, so that momentum and decay go on: a loss without boxes stays connected in the reference.
    * @param rate learning rate of each parameter. @param scale multiplies every gradient (clipping).
    */
   step(gradients: readonly (Tensor | null)[], rate: (parameter: Parameter) => number, scale = 1): void {
     const { momentum, weightDecay } = this.options;
     this.parameters.forEach((parameter, i) => {
       const gradient = gradients[i];
-      if (!gradient) return;
       const { name, variable } = parameter;
       const before = this.velocity.get(name);
       const [velocity, moved] = tf.tidy(() => {
-        let g: Tensor = gradient.reshape(variable.shape);
+        let g: Tensor = gradient ? gradient.reshape(variable.shape) : tf.zerosLike(variable);
         if (scale !== 1) g = tf.mul(g, scale);
         if (weightDecay) g = tf.add(g, tf.mul(variable, weightDecay));
         const v = before ? tf.add(tf.mul(before, momentum), g) : g.clone();

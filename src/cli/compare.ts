@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { answer, type CommonOptions, withCommonOptions } from './command';
+
+interface CompareFlags extends CommonOptions {
+  readonly data?: string;
+  readonly split?: string;
+}
+
+/** `compare RUN RUN…`: differences with intervals, on the same images. */
+export function registerCompare(program: Command): void {
+  withCommonOptions(
+    program
+      .command('compare')
+      .description('differences between runs on the same images, with paired intervals')
+      .argument('<runs...>', 'two or more runs or model files; each is compared with the first')
+      .option('--data <dir>', 'images to compare on (default: those the first run did not train on)')
+      .option('--split <file>', 'a split of them'),
+  ).action(async (runs: string[], flags: CompareFlags) => {
+    const { compareRuns } = await import('../engine/compare');
+    const { formatInterval } = await import('../metrics/interval');
+    const result = await compareRuns(runs, flags);
+    answer(flags, result, () =>
+      [
+        ...result.metrics.map(({ run, metric, interval }) => `${run}  ${metric} ${formatInterval(interval)}`),
+        ...result.pairs.map(
+          ({ a, b, metric, difference, low, high, groups, verdict }) =>
+            `${b} - ${a}  ${metric} ${difference?.toFixed(3) ?? '-'} (${low?.toFixed(3) ?? '-'} to ${high?.toFixed(3) ?? '-'}, ${groups} groups): ${verdict}`,
+        ),
+      ].join('\n'),
+    );
+  });
+}

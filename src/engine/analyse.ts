@@ -1,0 +1,65 @@
+import { countCells } from '../metrics/cell_counts';
+import { matchCells } from '../metrics/cell_match';
+import { matchCoco } from '../metrics/coco';
+import { type ClassCount, countClasses } from '../metrics/counting';
+import { analyzeErrors, type ErrorAnalysis } from '../metrics/error_analysis';
+import { detectionsOf } from '../metrics/evaluation_image';
+import {
+  type Interval,
+  intervals,
+  type PairedInterval,
+  pairedIntervals,
+  type Statistics,
+} from '../metrics/interval';
+import { cellStatistics, cocoStatistics } from '../metrics/statistics';
+import type { Evaluation } from './evaluate';
+
+/** The numbers that decide an experiment. */
+export const HEADLINE = ['AP50', 'AP', 'pq', 'f1', 'aji'] as const;
+export type Headline = (typeof HEADLINE)[number];
+
+/** What an evaluation says beside its numbers. Groups are those of the data set, images where none are known. */
+export interface Analysis {
+  readonly intervals: Readonly<Record<Headline, Interval>>;
+  readonly errors: ErrorAnalysis;
+  /** [K] */
+  readonly counts: readonly ClassCount[];
+}
+
+export function analyse(evaluation: Evaluation): Analysis {
+  const { set, predictions, about } = evaluation;
+  const classes = about.classes.length;
+  const detections = predictions.map((p) => detectionsOf(p));
+  const cells = set.truth.map((image, i) => matchCells(image, detections[i], about.thresholds));
+  const found = intervals(groupsOf(evaluation), headlineStatistics(evaluation));
+  return {
+    intervals: Object.fromEntries(HEADLINE.map((key, i) => [key, found[i]])) as Record<Headline, Interval>,
+    errors: analyzeErrors(set.truth, detections, { classes }),
+    counts: countClasses(cells, classes),
+  };
+}
+
+/** Differences b - a on the same images, resampled together. */
+export function compareEvaluations(a: Evaluation, b: Evaluation): Readonly<Record<Headline, PairedInterval>> {
+  const pairs = pairedIntervals(groupsOf(a), headlineStatistics(a), headlineStatistics(b));
+  return Object.fromEntries(HEADLINE.map((key, i) => [key, pairs[i]])) as Record<Headline, PairedInterval>;
+}
+
+function groupsOf({ set }: Evaluation): string[] {
+  return set.truth.map(({ group, id }) => group ?? id);
+}
+
+/** Matching is done once; resamples only weigh the images. */
+function headlineStatistics({ set, predictions, about, segm }: Evaluation): Statistics {
+  const classes = about.classes.length;
+  const detections = predictions.map((p) => detectionsOf(p));
+  const coco = cocoStatistics(matchCoco(set.truth, detections, { classes, maxDets: segm.maxDets }), [
+    'AP50',
+    'AP',
+  ]);
+  const counts = set.truth.map((image, i) =>
+    countCells(matchCells(image, detections[i], about.thresholds), classes),
+  );
+  const cells = cellStatistics(counts, ['pq', 'f1', 'aji']);
+  return (weights) => [...coco(weights), ...cells(weights)];
+}
