@@ -1,3 +1,4 @@
+import { peakRssMb } from '../src/core/memory';
 import { readCocoResults } from '../src/metrics/coco_results';
 import { matchCocoResults } from '../src/metrics/coco_score';
 import { summarizeCoco } from '../src/metrics/coco_summary';
@@ -13,5 +14,4 @@ const matches = matchCocoResults(truth, readCocoResults(resultFile, truth), {
 });
 const { AP, AP50, AP75 } = summarizeCoco(matches);
 const seconds = (performance.now() - start) / 1000;
-const peakRssMb = process.resourceUsage().maxRSS / 1024;
-process.stdout.write(JSON.stringify({ seconds, peakRssMb, AP, AP50, AP75 }));
+process.stdout.write(JSON.stringify({ seconds, peakRssMb: peakRssMb(), AP, AP50, AP75 }));

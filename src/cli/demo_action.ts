@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { writeFileAtomic } from '../core/files';
+import { peakRssMb } from '../core/memory';
 import { evaluateRun } from '../engine/evaluate';
 import { findExperiment } from '../engine/experiments';
 import { type EpochMetrics, RunFolder, type StepMetrics } from '../engine/run_folder';
@@ -58,6 +59,6 @@ export async function demo(out: string, say: (line: string) => void): Promise<De
     before: first?.validation?.AP50 ?? 0,
     after: evaluation.segm.AP50,
     parts,
-    peakRssMb: process.resourceUsage().maxRSS / 1024,
+    peakRssMb: peakRssMb(),
   };
 }
