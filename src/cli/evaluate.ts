@@ -58,12 +58,18 @@ export function registerEvaluate(program: Command): void {
       );
     if (segm.cut)
       say(`warning: --max-dets ${segm.maxDets} (per image and class) has left out ${segm.cut} detections`);
-    answer(flags, report(evaluation), () =>
+    const { analyse } = await import('../engine/analyse');
+    const { formatInterval } = await import('../metrics/interval');
+    const analysis = analyse(evaluation);
+    answer(flags, { ...report(evaluation), ...analysis }, () =>
       [
         `${evaluation.ids.length} images, ${source}; limits: ${limit} detections an image (model), ${segm.maxDets} per image and class (COCO)`,
         formatScores('masks', segm, classes),
         formatScores('boxes', bbox, classes),
         `PQ ${formatScore(cells.pq)}  AJI ${formatScore(cells.aji)}  F1 ${formatScore(cells.f1)}  (detections at or over the score threshold)`,
+        `AP50 ${formatInterval(analysis.intervals.AP50)}  PQ ${formatInterval(analysis.intervals.pq)}`,
+        `AP50 would gain: ${analysis.errors.kinds.map(({ kind, count, gain }) => `${kind} ${gain?.toFixed(3) ?? '-'} (${count})`).join(', ')}`,
+        `cells counted / true: ${analysis.counts.map(({ counted, truth }, k) => `${classes[k]} ${counted}/${truth}`).join(', ')}`,
       ].join('\n'),
     );
   });
