@@ -56,6 +56,9 @@ describe('the command line', () => {
         'smoke',
         '--max-steps',
         '2',
+        // One worker, ended in the middle of an epoch: the process must outlive it and answer.
+        '--set',
+        'training.workers=1',
         ...small,
         '--out',
         run,

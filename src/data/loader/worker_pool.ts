@@ -69,6 +69,8 @@ export class WorkerPool {
     await Promise.all(
       this.seats.map(async (seat) => {
         clearTimeout(seat.timer);
+        // An idle worker does not hold the process; waiting for its end must.
+        seat.worker.ref();
         await seat.worker.terminate();
         for (const { reject } of seat.pending.values()) reject(new DataError('the loader was closed'));
         seat.pending.clear();
