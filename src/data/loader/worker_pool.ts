@@ -66,16 +66,16 @@ export class WorkerPool {
   /** Ends every thread; what is pending is refused. */
   async close(): Promise<void> {
     this.closed = true;
+    // Idle workers do not hold the process; waiting for their end must.
+    const hold = setInterval(() => undefined, 1000);
     await Promise.all(
       this.seats.map(async (seat) => {
         clearTimeout(seat.timer);
-        // An idle worker does not hold the process; waiting for its end must.
-        seat.worker.ref();
         await seat.worker.terminate();
         for (const { reject } of seat.pending.values()) reject(new DataError('the loader was closed'));
         seat.pending.clear();
       }),
-    );
+    ).finally(() => clearInterval(hold));
   }
 
   private start(seat: Seat): void {
