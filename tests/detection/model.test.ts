@@ -5,7 +5,7 @@ import { createRng } from '../../src/core/rng';
 import { MODELS } from '../../src/detection/config';
 import { LOSS_NAMES, MaskRcnn } from '../../src/detection/mask_rcnn';
 import { pickRandom } from '../../src/detection/sampler';
-import { Sgd } from '../../src/engine/optimizer';
+import { gradientNorm, Sgd } from '../../src/engine/optimizer';
 import { generateImage, generateTargets } from '../../src/engine/parity/generate';
 
 const sample = (name: string, height: number, width: number, cells: number) => ({
@@ -22,8 +22,20 @@ describe('Mask R-CNN', () => {
   });
   after(() => model.dispose());
 
-  const lossesOf = (batch: ReturnType<typeof sample>[]): number[] =>
-    Object.values(model.evaluateLosses(batch));
+  /** One step's gradients: each finite, and the number of tensors as before. */
+  const trainable = (batch: ReturnType<typeof sample>[]): void => {
+    const before = tf.memory().numTensors;
+    const { value, grads } = computeGradients(
+      () =>
+        tf.addN(
+          Object.values(model.losses(batch, { training: true, pick: pickRandom(createRng(1)) })),
+        ) as Scalar,
+      model.parameters.trainable().map(({ variable }) => variable),
+    );
+    assert.ok(Number.isFinite(value.dataSync()[0]) && Number.isFinite(gradientNorm(grads)));
+    tf.dispose([value, ...grads.filter((gradient): gradient is Tensor => gradient !== null)]);
+    assert.equal(tf.memory().numTensors, before);
+  };
 
   for (const [height, width] of [
     [203, 171],
@@ -32,7 +44,7 @@ describe('Mask R-CNN', () => {
   ])
     it(`trains and predicts on ${height} x ${width}`, () => {
       const image = sample('odd', height, width, 6);
-      assert.ok(lossesOf([image]).every(Number.isFinite));
+      trainable([image]);
       const [found] = model.detect([image]);
       assert.equal(found.masks.length, found.labels.length);
       for (const mask of found.masks) assert.deepEqual([...mask.size], [height, width]);
@@ -40,7 +52,7 @@ describe('Mask R-CNN', () => {
 
   it('takes images of different sizes in one batch', () => {
     const batch = [sample('a', 96, 130, 4), sample('b', 60, 80, 3)];
-    assert.ok(lossesOf(batch).every(Number.isFinite));
+    trainable(batch);
     assert.deepEqual(
       model.detect(batch).map(({ height, width }) => [height, width]),
       [
@@ -53,11 +65,12 @@ describe('Mask R-CNN', () => {
   it('an image without cells gives finite losses, box and mask terms of zero', () => {
     const losses = model.evaluateLosses([sample('empty', 96, 96, 0)]);
     assert.ok(Object.values(losses).every(Number.isFinite));
+    trainable([sample('empty', 96, 96, 0)]);
     assert.deepEqual([losses.loss_box_reg, losses.loss_mask, losses.loss_rpn_box_reg], [0, 0, 0]);
   });
 
   it('an image with 500 cells trains and predicts', () => {
-    assert.ok(lossesOf([sample('crowd', 256, 256, 500)]).every(Number.isFinite));
+    trainable([sample('crowd', 256, 256, 500)]);
     model.detect([sample('crowd', 256, 256, 500)]);
   });
 
