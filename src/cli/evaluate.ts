@@ -40,7 +40,7 @@ export function registerEvaluate(program: Command): void {
   ).action(async (dir: string | undefined, flags: EvaluateFlags) => {
     const { evaluateRun, parseScoreThreshold } = await import('../engine/evaluate');
     const { formatScores, formatScore } = await import('./score_text');
-    const { modelClasses } = await import('../engine/load_model');
+    const { modelClasses } = await import('../engine/model/load_model');
     const architecture = flags.weights === undefined ? undefined : flags.model;
     const where = flags.weights ?? dir;
     if (where === undefined)

@@ -13,7 +13,7 @@ export function registerExport(program: Command): void {
       .requiredOption('--out <file>', 'the file (.safetensors)')
       .option('--checkpoint <name>', 'best or last'),
   ).action(async (run: string, flags: CommonOptions & { out: string; checkpoint?: 'best' | 'last' }) => {
-    const { loadModel } = await import('../engine/load_model');
+    const { loadModel } = await import('../engine/model/load_model');
     const { writePortableModel } = await import('../weights/portable');
     const { model, about, source } = loadModel(run, flags);
     writePortableModel(flags.out, model, about);

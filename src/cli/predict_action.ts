@@ -2,7 +2,7 @@ import { nearestName, UsageError } from '../core/errors';
 import { createProgress } from '../core/progress';
 import { readImage } from '../data/image';
 import { parseScoreThreshold } from '../engine/evaluate';
-import { type LoadedModel, loadModel } from '../engine/load_model';
+import { type LoadedModel, loadModel } from '../engine/model/load_model';
 import { Predictor } from '../engine/predict';
 import { listInputs, type PredictInput } from '../engine/predict_inputs';
 import { PREDICTION_FORMATS, type PredictionFormat, PredictionWriter } from '../report/prediction_files';

@@ -16,7 +16,7 @@ export function registerReport(program: Command): void {
       .requiredOption('--out <file>', 'the page (.html)')
       .option('--checkpoint <name>', 'best or last'),
   ).action(async (run: string, flags: ReportFlags) => {
-    const { RunFolder } = await import('../engine/run_folder');
+    const { RunFolder } = await import('../engine/run/run_folder');
     const { evaluateRun } = await import('../engine/evaluate');
     const { runPage } = await import('../report/run_page');
     const { writeFileAtomic } = await import('../core/files');

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RunState } from '../engine/run_list';
+import type { RunState } from '../engine/run/run_list';
 import { answer, type CommonOptions, withCommonOptions } from './command';
 
 /** `runs [DIR]`: all runs. */
@@ -10,8 +10,8 @@ export function registerRuns(program: Command): void {
       .description('all runs: state, epoch, AP50, time left')
       .argument('[dir]', 'the folder of runs (default: results/runs)'),
   ).action(async (dir: string | undefined, flags: CommonOptions) => {
-    const { listRuns } = await import('../engine/run_list');
-    const { RUNS } = await import('../engine/start_run');
+    const { listRuns } = await import('../engine/run/run_list');
+    const { RUNS } = await import('../engine/run/start_run');
     const { formatDuration } = await import('../core/progress');
     const runs = listRuns(dir ?? RUNS);
     const line = ({ run, state, steps, totalSteps, epoch, AP50, best, secondsLeft }: RunState): string =>

@@ -1,7 +1,7 @@
 import { nearestName, UsageError } from '../core/errors';
 import { PRESETS, type PresetName } from '../engine/config/types';
 import { findExperiment } from '../engine/experiments';
-import { type FinishedRun, resumeRun, startRun } from '../engine/start_run';
+import { type FinishedRun, resumeRun, startRun } from '../engine/run/start_run';
 import { parseCount } from './parse';
 import { watchSignals } from './signals';
 

@@ -9,11 +9,11 @@ import { type CocoSummary, summarizeCoco } from '../metrics/coco_summary';
 import { detectionsOf } from '../metrics/evaluation_image';
 import type { Instances } from '../structures/instances';
 import type { PortableModel } from '../weights/portable';
-import { loadModel } from './load_model';
-import { type RunDescription, RunFolder } from './run_folder';
-import { readSplit } from './split';
-import { openTrainingData } from './training_data';
-import { loadValidationSet, predictSet, type ValidationSet } from './validation';
+import { loadModel } from './model/load_model';
+import { type RunDescription, RunFolder } from './run/run_folder';
+import { readSplit } from './training/split';
+import { openTrainingData } from './training/training_data';
+import { loadValidationSet, predictSet, type ValidationSet } from './training/validation';
 
 export interface EvaluateOptions {
   readonly data?: string;

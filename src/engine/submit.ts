@@ -7,7 +7,7 @@ import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exch
 import { readImage } from '../data/image';
 import { type Instances, selectInstances } from '../structures/instances';
 import { sortByScore } from '../structures/nms';
-import { type LoadModelOptions, loadModel } from './load_model';
+import { type LoadModelOptions, loadModel } from './model/load_model';
 import { Predictor } from './predict';
 import { checkImages, checkResults, readIdList } from './submit_checks';
 

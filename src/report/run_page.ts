@@ -1,7 +1,7 @@
 import { UsageError } from '../core/errors';
 import { formatDuration } from '../core/progress';
 import type { Evaluation } from '../engine/evaluate';
-import type { EpochMetrics, Metrics, StepMetrics } from '../engine/run_folder';
+import type { EpochMetrics, Metrics, StepMetrics } from '../engine/run/run_folder';
 import { accuracyFigure, lossFigure } from '../plots/loss_curves';
 import { escapeXml, figureToSvg } from '../plots/svg';
 import { htmlPage, picture, table } from './html';

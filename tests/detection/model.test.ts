@@ -5,8 +5,8 @@ import { createRng } from '../../src/core/rng';
 import { MODELS } from '../../src/detection/config';
 import { LOSS_NAMES, MaskRcnn } from '../../src/detection/mask_rcnn';
 import { pickRandom } from '../../src/detection/sampler';
-import { gradientNorm, Sgd } from '../../src/engine/optimizer';
 import { generateImage, generateTargets } from '../../src/engine/parity/generate';
+import { gradientNorm, Sgd } from '../../src/engine/training/optimizer';
 
 const sample = (name: string, height: number, width: number, cells: number) => ({
   height,

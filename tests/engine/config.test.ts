@@ -3,7 +3,7 @@ import { defaultConfig } from '../../src/engine/config/defaults';
 import { leafKeys, resolveConfig } from '../../src/engine/config/resolve';
 import type { Experiment } from '../../src/engine/config/types';
 import { experimentNames, findExperiment } from '../../src/engine/experiments';
-import { afterEpoch, INITIAL_SCHEDULE, learningRate } from '../../src/engine/schedule';
+import { afterEpoch, INITIAL_SCHEDULE, learningRate } from '../../src/engine/training/schedule';
 
 const experiment: Experiment = {
   name: 'test',

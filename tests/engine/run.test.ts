@@ -4,8 +4,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { evaluateRun } from '../../src/engine/evaluate';
 import { findExperiment } from '../../src/engine/experiments';
-import { RunFolder, type StepMetrics } from '../../src/engine/run_folder';
-import { resumeRun, startRun } from '../../src/engine/start_run';
+import { RunFolder, type StepMetrics } from '../../src/engine/run/run_folder';
+import { resumeRun, startRun } from '../../src/engine/run/start_run';
 import { openWeights } from '../../src/weights/open';
 import { withTemporaryFolder } from '../support';
 

@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { listRuns } from '../../src/engine/run_list';
+import { listRuns } from '../../src/engine/run/run_list';
 import { withTemporaryFolder } from '../support';
 
 describe('the list of runs', () => {

@@ -12,7 +12,7 @@ import { toTorch } from '../../layers/parameters';
 import { roiAlign } from '../../layers/roi_align';
 import { rleArea } from '../../structures/rle';
 import { assign } from '../../weights/load_state';
-import { Sgd } from '../optimizer';
+import { Sgd } from '../training/optimizer';
 import { generateImage, generateTargets, generateTensor } from './generate';
 import type { DetectorGolden, FieldResult, Probe } from './golden';
 import { matchBoxes, tableError, tensorError } from './measure';

@@ -1,7 +1,7 @@
-import { DataError } from '../core/errors';
-import { type Dataset, openDataset } from '../data/dataset';
-import { syntheticDataset } from '../data/synth/synthesize';
-import type { ExperimentConfig } from './config/types';
+import { DataError } from '../../core/errors';
+import { type Dataset, openDataset } from '../../data/dataset';
+import { syntheticDataset } from '../../data/synth/synthesize';
+import type { ExperimentConfig } from '../config/types';
 
 /** The data of a configuration: its folder, or synthetic tissue made in memory. */
 export async function openTrainingData({ data }: ExperimentConfig): Promise<Dataset> {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { DataError } from '../core/errors';
-import { fileError, readJson, writeJson } from '../core/files';
-import type { LossName } from '../detection/mask_rcnn';
-import type { ExperimentConfig, PresetName } from './config/types';
+import { DataError } from '../../core/errors';
+import { fileError, readJson, writeJson } from '../../core/files';
+import type { LossName } from '../../detection/mask_rcnn';
+import type { ExperimentConfig, PresetName } from '../config/types';
 
 /** What `config.json` of a run holds. */
 export interface RunDescription {

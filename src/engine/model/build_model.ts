@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { ConfigError } from '../core/errors';
-import { MaskRcnn } from '../detection/mask_rcnn';
-import { fetchWeights } from '../weights/fetch';
-import { type LoadReport, loadState } from '../weights/load_state';
-import { openWeights } from '../weights/open';
-import { imageNetWeights } from '../weights/pretrained';
-import { isPublished } from '../weights/published';
-import type { ModelSection } from './config/types';
+import { ConfigError } from '../../core/errors';
+import { MaskRcnn } from '../../detection/mask_rcnn';
+import { fetchWeights } from '../../weights/fetch';
+import { type LoadReport, loadState } from '../../weights/load_state';
+import { openWeights } from '../../weights/open';
+import { imageNetWeights } from '../../weights/pretrained';
+import { isPublished } from '../../weights/published';
+import type { ModelSection } from '../config/types';
 
 /** A model with its starting weights, and where they came from in words. */
 export interface BuiltModel {

@@ -1,6 +1,6 @@
-import { AUGMENTATION_LEVELS, type Augmentation } from '../data/augmentation/levels';
-import type { Transform } from '../data/augmentation/transforms';
-import type { ExperimentConfig } from './config/types';
+import { AUGMENTATION_LEVELS, type Augmentation } from '../../data/augmentation/levels';
+import type { Transform } from '../../data/augmentation/transforms';
+import type { ExperimentConfig } from '../config/types';
 
 /** The whole list that training samples go through: crop, enlargement, then the level or the user's own list. */
 export function augmentationPlan({

@@ -1,18 +1,18 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { ConfigError } from '../core/errors';
-import type { Dataset } from '../data/dataset';
-import type { Loader } from '../data/loader/loader';
-import { PACKAGE_ROOT } from '../weights/pretrained';
-import { buildModel } from './build_model';
-import { resolveConfig, variantOf } from './config/resolve';
-import type { Experiment, ExperimentConfig, PresetName } from './config/types';
+import { ConfigError } from '../../core/errors';
+import type { Dataset } from '../../data/dataset';
+import type { Loader } from '../../data/loader/loader';
+import { PACKAGE_ROOT } from '../../weights/pretrained';
+import { resolveConfig, variantOf } from '../config/resolve';
+import type { Experiment, ExperimentConfig, PresetName } from '../config/types';
+import { buildModel } from '../model/build_model';
+import { splitRun } from '../training/split';
+import { type TrainOptions, type TrainResult, train } from '../training/trainer';
+import { openTrainingData } from '../training/training_data';
+import { trainingLoader } from '../training/training_loader';
+import { loadValidationSet, validate } from '../training/validation';
 import { type RunDescription, RunFolder, runName } from './run_folder';
-import { splitRun } from './split';
-import { type TrainOptions, type TrainResult, train } from './trainer';
-import { openTrainingData } from './training_data';
-import { trainingLoader } from './training_loader';
-import { loadValidationSet, validate } from './validation';
 
 /** Where run folders are made unless said otherwise. */
 export const RUNS = path.join(PACKAGE_ROOT, 'results', 'runs');

@@ -1,12 +1,12 @@
-import { createProgress } from '../core/progress';
-import type { Dataset } from '../data/dataset';
-import { recordToSample } from '../data/record';
-import type { Sample } from '../data/sample';
-import { LOSS_NAMES, type LossName, type MaskRcnn } from '../detection/mask_rcnn';
-import { evaluateCoco } from '../metrics/coco';
-import { type EvaluationImage, truthImage } from '../metrics/evaluation_image';
-import type { Instances } from '../structures/instances';
-import type { ExperimentConfig } from './config/types';
+import { createProgress } from '../../core/progress';
+import type { Dataset } from '../../data/dataset';
+import { recordToSample } from '../../data/record';
+import type { Sample } from '../../data/sample';
+import { LOSS_NAMES, type LossName, type MaskRcnn } from '../../detection/mask_rcnn';
+import { evaluateCoco } from '../../metrics/coco';
+import { type EvaluationImage, truthImage } from '../../metrics/evaluation_image';
+import type { Instances } from '../../structures/instances';
+import type { ExperimentConfig } from '../config/types';
 import type { Validation } from './trainer';
 
 /** Images that are never augmented and shared with nothing, held for repeated validation. */

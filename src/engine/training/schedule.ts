@@ -1,4 +1,4 @@
-import type { ScheduleSection } from './config/types';
+import type { ScheduleSection } from '../config/types';
 
 /** What a schedule remembers between epochs: part of a checkpoint. */
 export interface ScheduleState {

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { DataError } from '../core/errors';
+import { DataError } from '../../core/errors';
 import { type EpochMetrics, RunFolder, type StepMetrics } from './run_folder';
 
 /** What a run folder tells from outside. */

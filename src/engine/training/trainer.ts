@@ -1,17 +1,17 @@
-import { computeGradients } from '../backend/gradients';
-import { type Scalar, type Tensor, tf } from '../backend/tf';
-import { CytobenchError } from '../core/errors';
-import { createProgress } from '../core/progress';
-import { createRng } from '../core/rng';
-import type { Loader } from '../data/loader/loader';
-import type { Sample } from '../data/sample';
-import { LOSS_NAMES, type LossName, type MaskRcnn } from '../detection/mask_rcnn';
-import { pickRandom } from '../detection/sampler';
-import type { Parameter } from '../layers/parameters';
+import { computeGradients } from '../../backend/gradients';
+import { type Scalar, type Tensor, tf } from '../../backend/tf';
+import { CytobenchError } from '../../core/errors';
+import { createProgress } from '../../core/progress';
+import { createRng } from '../../core/rng';
+import type { Loader } from '../../data/loader/loader';
+import type { Sample } from '../../data/sample';
+import { LOSS_NAMES, type LossName, type MaskRcnn } from '../../detection/mask_rcnn';
+import { pickRandom } from '../../detection/sampler';
+import type { Parameter } from '../../layers/parameters';
+import type { ExperimentConfig } from '../config/types';
+import type { RunFolder, StepMetrics } from '../run/run_folder';
 import { INITIAL_STATE, restoreCheckpoint, saveBest, saveCheckpoint, type TrainingState } from './checkpoint';
-import type { ExperimentConfig } from './config/types';
 import { gradientNorm, Sgd } from './optimizer';
-import type { RunFolder, StepMetrics } from './run_folder';
 import { afterEpoch, INITIAL_SCHEDULE, learningRate } from './schedule';
 
 /** What a validation finds. */

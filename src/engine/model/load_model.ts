@@ -1,13 +1,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { ConfigError } from '../core/errors';
-import { MODEL_NAMES, MODELS, type ModelName } from '../detection/config';
-import { MaskRcnn } from '../detection/mask_rcnn';
-import { loadState } from '../weights/load_state';
-import { openWeights } from '../weights/open';
-import { type PortableModel, readPortableModel } from '../weights/portable';
-import { loadWeights } from './checkpoint';
-import { RunFolder } from './run_folder';
+import { ConfigError } from '../../core/errors';
+import { MODEL_NAMES, MODELS, type ModelName } from '../../detection/config';
+import { MaskRcnn } from '../../detection/mask_rcnn';
+import { loadState } from '../../weights/load_state';
+import { openWeights } from '../../weights/open';
+import { type PortableModel, readPortableModel } from '../../weights/portable';
+import { RunFolder } from '../run/run_folder';
+import { loadWeights } from '../training/checkpoint';
 
 /** A trained model with what is needed to use it; the caller disposes `model`. */
 export interface LoadedModel {

@@ -1,14 +1,14 @@
 import * as fs from 'node:fs';
-import { scoped } from '../backend/scope';
-import { WeightsError } from '../core/errors';
-import type { MaskRcnn } from '../detection/mask_rcnn';
-import { toTorch } from '../layers/parameters';
-import { assign, loadState } from '../weights/load_state';
-import { modelTensors } from '../weights/model_tensors';
-import { openWeights } from '../weights/open';
-import { type TensorToWrite, writeSafetensors } from '../weights/safetensors_write';
+import { scoped } from '../../backend/scope';
+import { WeightsError } from '../../core/errors';
+import type { MaskRcnn } from '../../detection/mask_rcnn';
+import { toTorch } from '../../layers/parameters';
+import { assign, loadState } from '../../weights/load_state';
+import { modelTensors } from '../../weights/model_tensors';
+import { openWeights } from '../../weights/open';
+import { type TensorToWrite, writeSafetensors } from '../../weights/safetensors_write';
+import type { RunFolder } from '../run/run_folder';
 import type { Sgd } from './optimizer';
-import type { RunFolder } from './run_folder';
 import type { ScheduleState } from './schedule';
 
 /** Where a run stands, beside its tensors. */

@@ -1,10 +1,10 @@
-import { DataError } from '../core/errors';
-import { readJson } from '../core/files';
-import type { Dataset } from '../data/dataset';
-import { checkSplit } from '../data/split/check_split';
-import { defaultGroupBy, formatGroupBy, type GroupBy, parseGroupBy } from '../data/split/groups';
-import { makeSplit } from '../data/split/make_split';
-import type { ExperimentConfig } from './config/types';
+import { DataError } from '../../core/errors';
+import { readJson } from '../../core/files';
+import type { Dataset } from '../../data/dataset';
+import { checkSplit } from '../../data/split/check_split';
+import { defaultGroupBy, formatGroupBy, type GroupBy, parseGroupBy } from '../../data/split/groups';
+import { makeSplit } from '../../data/split/make_split';
+import type { ExperimentConfig } from '../config/types';
 
 /** Ids on either side, how they were divided, and what the check for leaks found, in words. */
 export interface RunSplit {

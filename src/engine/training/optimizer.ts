@@ -1,6 +1,6 @@
-import { scoped } from '../backend/scope';
-import { type Tensor, tf } from '../backend/tf';
-import { type Parameter, toNative } from '../layers/parameters';
+import { scoped } from '../../backend/scope';
+import { type Tensor, tf } from '../../backend/tf';
+import { type Parameter, toNative } from '../../layers/parameters';
 
 export interface SgdOptions {
   readonly momentum: number;

@@ -1,7 +1,7 @@
-import type { Dataset } from '../data/dataset';
-import { createLoader, type Loader } from '../data/loader/loader';
+import type { Dataset } from '../../data/dataset';
+import { createLoader, type Loader } from '../../data/loader/loader';
+import type { ExperimentConfig } from '../config/types';
 import { augmentationPlan } from './augmentation_plan';
-import type { ExperimentConfig } from './config/types';
 
 /** The loader of a run's training images; the caller closes it. */
 export function trainingLoader(
