@@ -30,7 +30,7 @@ async function main(run: string, data: string, images: number): Promise<void> {
   const dataset = await openDataset(data);
   const ids = dataset.ids.slice(-images);
   const set = await loadValidationSet(dataset, ids);
-  const ours = predictSet(model, set.samples, about.enlarge);
+  const ours = await predictSet(model, set.samples, about.enlarge);
   fs.writeFileSync(path.join(folder, 'ids.json'), JSON.stringify(ids));
   const reference = path.resolve(__dirname, '..', '..', '..', 'shared', 'parity');
   const script = path.resolve(__dirname, '..', '..', 'bench', 'peers', 'torchvision_predict.py');

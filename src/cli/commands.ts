@@ -13,6 +13,7 @@ import { registerPredict } from './predict';
 import { registerReport } from './report';
 import { registerRuns } from './runs';
 import { registerScore } from './score';
+import { registerStop } from './stop';
 import { registerSubmit } from './submit';
 import { registerThresholds } from './thresholds';
 import { registerTrain } from './train';
@@ -26,6 +27,7 @@ export function registerCommands(program: Command): void {
   registerLab(program);
   registerTrain(program);
   registerRuns(program);
+  registerStop(program);
   registerEvaluate(program);
   registerCompare(program);
   registerReport(program);

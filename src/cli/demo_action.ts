@@ -5,7 +5,7 @@ import { peakRssMb } from '../core/memory';
 import { evaluateRun } from '../engine/evaluate';
 import { findExperiment } from '../engine/experiments';
 import { type EpochMetrics, RunFolder, type StepMetrics } from '../engine/run/run_folder';
-import { startRun } from '../engine/run/start_run';
+import { trainRun } from '../engine/run/train_run';
 import { accuracyFigure, lossFigure } from '../plots/loss_curves';
 import { svgToPng } from '../plots/png';
 import { figureToSvg } from '../plots/svg';
@@ -35,7 +35,7 @@ export async function demo(out: string, say: (line: string) => void): Promise<De
   fs.rmSync(out, { recursive: true, force: true });
   const dir = path.join(out, 'run');
   const run = await timed('training and validation', () =>
-    startRun({ experiment: findExperiment('quickstart'), variant: 'demo', preset: 'cpu', out: dir, say }),
+    trainRun({ experiment: findExperiment('quickstart'), variant: 'demo', preset: 'cpu', out: dir, say }),
   );
   const folder = new RunFolder(dir);
   const metrics = folder.metrics();

@@ -29,3 +29,10 @@ export function parseSize(text: string): { width: number; height: number } {
   if (!match) throw new InvalidArgumentError('Expected WIDTHxHEIGHT in pixels, for example 256x256.');
   return { width: parseCount(match[1]), height: parseCount(match[2]) };
 }
+
+/** A number over 0. */
+export function parseFactor(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('Expected a number over 0.');
+  return value;
+}

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommonOptions } from './command';
 import { withCommonOptions } from './command';
-import { parseFactor, parseWhole } from './parse_predict';
+import { parseFactor, parseWhole } from './parse';
 
 export interface PredictFlags extends CommonOptions {
   readonly out: string;

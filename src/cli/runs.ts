@@ -11,7 +11,7 @@ export function registerRuns(program: Command): void {
       .argument('[dir]', 'the folder of runs (default: results/runs)'),
   ).action(async (dir: string | undefined, flags: CommonOptions) => {
     const { listRuns } = await import('../engine/run/run_list');
-    const { RUNS } = await import('../engine/run/start_run');
+    const { RUNS } = await import('../engine/run/runs_folder');
     const { formatDuration } = await import('../core/progress');
     const runs = listRuns(dir ?? RUNS);
     const line = ({ run, state, steps, totalSteps, epoch, AP50, best, secondsLeft }: RunState): string =>

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
 import { answer, type CommonOptions, say, withCommonOptions } from './command';
+import { parseCount, parseFactor, parseWhole } from './parse';
 
-interface TrainFlags extends CommonOptions {
+export interface TrainFlags extends CommonOptions {
   readonly data?: string;
   readonly split?: string;
   readonly preset?: string;
   readonly set: string[];
-  readonly seed?: string;
+  readonly seed?: number;
   readonly weights?: string;
-  readonly maxMinutes?: string;
-  readonly maxSteps?: string;
+  readonly maxMinutes?: number;
+  readonly maxSteps?: number;
   readonly out?: string;
   readonly resume?: string;
 }
@@ -30,22 +31,25 @@ export function registerTrain(program: Command): void {
         (value: string, all: string[]) => [...all, value],
         [],
       )
-      .option('--seed <n>', 'seed of everything random')
+      .option('--seed <n>', 'seed of everything random', parseWhole)
       .option('--weights <name|file>', 'where the weights start: imagenet, coco, none, or a file')
-      .option('--max-minutes <m>', 'end in order after so many minutes')
-      .option('--max-steps <n>', 'train at most so many steps')
+      .option('--max-minutes <m>', 'end in order after so many minutes', parseFactor)
+      .option('--max-steps <n>', 'train at most so many steps', parseCount)
       .option('--out <run>', 'run folder (default: results/runs/…)')
       .option('--resume <run>', 'continue a run'),
   ).action(async (name: string | undefined, flags: TrainFlags) => {
+    say('cytobench train');
     const { trainCommand } = await import('./train_action');
     const result = await trainCommand(name, flags, say);
     const codes = { SIGINT: 130, SIGTERM: 143 } as Record<string, number>;
     process.exitCode = codes[result.stopped] ?? 0;
+    const best = result.best
+      ? `, best AP50 ${result.best.AP50.toFixed(3)} in epoch ${result.best.epoch}`
+      : '';
     answer(
       flags,
       result,
-      () =>
-        `${result.stopped}: ${result.steps} steps, ${result.epochs} epochs${result.best ? `, best AP50 ${result.best.AP50.toFixed(3)} in epoch ${result.best.epoch}` : ''}\n${result.run}`,
+      () => `${result.stopped}: ${result.steps} steps, ${result.epochs} epochs${best}\n${result.run}`,
     );
   });
 }

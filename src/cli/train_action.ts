@@ -1,62 +1,50 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { chosenThreads, prepareRuntime } from '../backend/runtime';
 import { nearestName, UsageError } from '../core/errors';
-import { PRESETS, type PresetName } from '../engine/config/types';
+import { readJson } from '../core/files';
+import { resolveConfig, variantOf } from '../engine/config/resolve';
+import { type Experiment, PRESETS, type PresetName } from '../engine/config/types';
 import { findExperiment } from '../engine/experiments';
-import { type FinishedRun, resumeRun, startRun } from '../engine/run/start_run';
-import { parseCount } from './parse';
+import type { RunDescription } from '../engine/run/run_folder';
+import type { FinishedRun } from '../engine/run/train_run';
 import { watchSignals } from './signals';
+import type { TrainFlags } from './train';
 
-interface Flags {
-  readonly data?: string;
-  readonly split?: string;
-  readonly preset?: string;
-  readonly set: string[];
-  readonly seed?: string;
-  readonly weights?: string;
-  readonly maxMinutes?: string;
-  readonly maxSteps?: string;
-  readonly out?: string;
-  readonly resume?: string;
-}
-
+/** Trains as the flags say. The native runtime is loaded last: its threads are a setting of the run. */
 export async function trainCommand(
   name: string | undefined,
-  flags: Flags,
+  flags: TrainFlags,
   say: (line: string) => void,
 ): Promise<FinishedRun> {
   const signals = watchSignals();
-  const maxMinutes = flags.maxMinutes === undefined ? undefined : Number(flags.maxMinutes);
-  if (maxMinutes !== undefined && !(maxMinutes > 0))
-    throw new UsageError(`--max-minutes: expected a number over 0, got ${flags.maxMinutes}`);
-  const common = { maxMinutes, interrupted: signals.received, say };
+  const conduct = { maxMinutes: flags.maxMinutes, interrupted: signals.received, say };
   try {
-    if (flags.resume) return await resumeRun(flags.resume, common);
+    if (flags.resume !== undefined) {
+      useThreads(threadsOf(flags.resume), flags, say);
+      const { resumeRun } = await import('../engine/run/train_run');
+      return await resumeRun(flags.resume, conduct);
+    }
     if (!name)
       throw new UsageError('no experiment named', {
         fix: 'For example: cytobench train quickstart --preset smoke',
       });
-    const [experimentName, variant] = name.split(':');
+    const [experimentName, askedVariant] = name.split(':');
     const experiment = findExperiment(experimentName);
+    const variant = variantOf(experiment, askedVariant);
     const preset = presetOf(flags.preset ?? 'cpu');
-    if (!flags.data && preset !== 'smoke' && variant !== 'demo')
-      throw new UsageError(`--preset ${preset} needs --data DIR`, {
-        fix: 'Without data, --preset smoke makes synthetic tissue.',
-      });
+    requireData(experiment, variant, preset, flags);
     const set = [
       ...flags.set,
       ...(flags.weights === undefined ? [] : [`model.weights=${JSON.stringify(flags.weights)}`]),
-      ...(flags.maxSteps === undefined ? [] : [`training.steps=${parseCount(flags.maxSteps)}`]),
+      ...(flags.maxSteps === undefined ? [] : [`training.steps=${flags.maxSteps}`]),
     ];
-    return await startRun({
-      experiment,
-      variant,
-      preset,
-      seed: flags.seed === undefined ? undefined : Number(flags.seed),
-      set,
-      data: flags.data,
-      split: flags.split,
-      out: flags.out,
-      ...common,
-    });
+    const { data, split, seed, out } = flags;
+    // Wrong settings are told before anything slow begins.
+    const { runtime } = resolveConfig(experiment, { variant, preset, seed, set });
+    useThreads(runtime.threads, flags, say);
+    const { trainRun } = await import('../engine/run/train_run');
+    return await trainRun({ experiment, variant, preset, seed, set, data, split, out, ...conduct });
   } finally {
     signals.stop();
   }
@@ -67,4 +55,27 @@ export function presetOf(name: string): PresetName {
   throw new UsageError(`unknown preset "${name}"; did you mean "${nearestName(name, PRESETS) ?? 'cpu'}"?`, {
     fix: `Known: ${PRESETS.join(', ')}.`,
   });
+}
+
+/** Synthetic tissue stands in for data in the smoke preset, and where an experiment is made for it. */
+function requireData(experiment: Experiment, variant: string, preset: PresetName, flags: TrainFlags): void {
+  const synthetic = experiment.config.data?.synthetic ?? experiment.variants[variant].data?.synthetic;
+  const named = flags.data !== undefined || flags.set.some((text) => text.startsWith('data.dir='));
+  if (named || preset === 'smoke' || synthetic) return;
+  throw new UsageError(`--preset ${preset} needs --data DIR`, {
+    fix: 'Without data, --preset smoke makes synthetic tissue.',
+  });
+}
+
+/** The number of threads that a run was made with; null where the folder does not say. */
+function threadsOf(run: string): number | null {
+  const file = path.join(run, 'config.json');
+  return fs.existsSync(file) ? readJson<RunDescription>(file).config.runtime.threads : null;
+}
+
+function useThreads(threads: number | null, flags: TrainFlags, say: (line: string) => void): void {
+  if (threads === null) return;
+  if (flags.threads !== undefined && Number(flags.threads) !== threads)
+    say(`the run's own number of threads is used: ${threads}, not ${chosenThreads()}`);
+  prepareRuntime({ threads });
 }

@@ -10,18 +10,28 @@ export interface ProgressOptions {
   readonly total: number;
   /** Plural noun for the rate: 'images', 'steps'. */
   readonly unit: string;
+  /** Done before now, as after a resume. Default 0. */
+  readonly done?: number;
   readonly stream?: NodeJS.WriteStream;
 }
 
 /** Nothing is said before two seconds have passed; after that a terminal line, or a line every ten seconds in a log. */
-export function createProgress({ label, total, unit, stream = process.stderr }: ProgressOptions): Progress {
-  const start = Date.now();
+export function createProgress({
+  label,
+  total,
+  unit,
+  done: before = 0,
+  stream = process.stderr,
+}: ProgressOptions): Progress {
+  // Not the wall clock, which can be set back.
+  const now = (): number => performance.now();
+  const start = now();
   const terminal = stream.isTTY === true;
-  let lastShown = 0;
+  let lastShown = Number.NEGATIVE_INFINITY;
   let shown = false;
   const line = (done: number, note: string): string => {
-    const seconds = (Date.now() - start) / 1000;
-    const rate = done / Math.max(seconds, 1e-3);
+    const seconds = (now() - start) / 1000;
+    const rate = (done - before) / Math.max(seconds, 1e-3);
     const left = rate > 0 ? formatDuration((total - done) / rate) : '?';
     const speed =
       rate >= 1 || rate === 0
@@ -31,15 +41,15 @@ export function createProgress({ label, total, unit, stream = process.stderr }: 
   };
   return {
     update(done, note = '') {
-      const now = Date.now();
-      if (now - start < 2000 || now - lastShown < (terminal ? 200 : 10000)) return;
-      lastShown = now;
+      const time = now();
+      if (time - start < 2000 || time - lastShown < (terminal ? 200 : 10000)) return;
+      lastShown = time;
       shown = true;
       stream.write(terminal ? `\r\x1b[2K${line(done, note)}` : `${line(done, note)}\n`);
     },
     finish(note = '') {
       if (!shown) return;
-      const text = `${label} ${total} ${unit} in ${formatDuration((Date.now() - start) / 1000)}${note ? `  ${note}` : ''}`;
+      const text = `${label} ${total - before} ${unit} in ${formatDuration((now() - start) / 1000)}${note ? `  ${note}` : ''}`;
       stream.write(terminal ? `\r\x1b[2K${text}\n` : `${text}\n`);
     },
   };

@@ -1,4 +1,4 @@
-import { CytobenchError, DataError } from '../core/errors';
+import { CytobenchError } from '../core/errors';
 import { ColourOrder } from './colour_order';
 import { requireSize } from './dataset';
 import { type DatasetInfo, infoFile, readDatasetInfo } from './dataset_info';
@@ -192,15 +192,4 @@ function summary(areas: number[], images: number, minPixels: number): ClassCount
     areaMedian,
     small: sorted.filter((area) => area < minPixels).length,
   };
-}
-
-/** An error that holds the first problems, for callers that need a sound data set. */
-export function requireSound(dir: string, check: DatasetCheck): void {
-  if (check.ok) return;
-  const [{ file, problem }] = check.problems;
-  const more = check.problems.length > 1 ? ` (and ${check.problems.length - 1} more problems)` : '';
-  throw new DataError(`${problem}${more}`, {
-    where: file,
-    fix: `npx cytobench data check ${dir} lists them all.`,
-  });
 }

@@ -15,4 +15,6 @@ export interface Sample {
   readonly masks: readonly CropMask[];
   /** Regions that are neither target nor error (COCO crowd). */
   readonly ignore: readonly CropMask[];
+  /** Transforms that acted on it, in order; undefined for an image as it lies in its folder. */
+  readonly applied?: readonly string[];
 }

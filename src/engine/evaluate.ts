@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { ConfigError, DataError, nearestName, UsageError } from '../core/errors';
 import type { Dataset } from '../data/dataset';
 import { openDataset } from '../data/dataset';
+import { readSplit } from '../data/split/split_file';
 import type { CellSummary } from '../metrics/cell_summary';
 import { evaluateCells } from '../metrics/cells';
 import { matchCoco } from '../metrics/coco';
@@ -11,7 +12,7 @@ import type { Instances } from '../structures/instances';
 import type { PortableModel } from '../weights/portable';
 import { loadModel } from './model/load_model';
 import { type RunDescription, RunFolder } from './run/run_folder';
-import { readSplit } from './training/split';
+
 import { openTrainingData } from './training/training_data';
 import { loadValidationSet, predictSet, type ValidationSet } from './training/validation';
 
@@ -55,7 +56,7 @@ export async function evaluateRun(where: string, options: EvaluateOptions = {}):
     const run = fs.statSync(where).isDirectory() ? RunFolder.open(where).describe() : null;
     const { dataset, ids } = await chooseImages(run, about.classes, options);
     const set = await loadValidationSet(dataset, ids);
-    const predictions = predictSet(model, set.samples, about.enlarge);
+    const predictions = await predictSet(model, set.samples, about.enlarge);
     return { run, about, source, dataset, ids, set, predictions, ...score(about, set, predictions, options) };
   } finally {
     model.dispose();
@@ -110,7 +111,7 @@ async function chooseImages(
     });
   const chosen = part ?? (data && !split ? 'all' : 'val');
   if (chosen === 'all') return { dataset, ids: dataset.ids };
-  const sides = split ? readSplit(split, dataset) : run?.split;
+  const sides = split ? readSplit(split, dataset.ids) : run?.split;
   if (!sides)
     throw new UsageError('a model file knows no split', { fix: 'Name one with --split, or use --part all.' });
   const missing = sides[chosen].find((id) => !dataset.ids.includes(id));

@@ -6,7 +6,8 @@ import { MODELS } from '../../src/detection/config';
 import { LOSS_NAMES, MaskRcnn } from '../../src/detection/mask_rcnn';
 import { pickRandom } from '../../src/detection/sampler';
 import { generateImage, generateTargets } from '../../src/engine/parity/generate';
-import { gradientNorm, Sgd } from '../../src/engine/training/optimizer';
+import { gradientNorm } from '../../src/engine/training/optimizer';
+import { Sgd } from '../../src/engine/training/sgd';
 
 const sample = (name: string, height: number, width: number, cells: number) => ({
   height,
@@ -90,13 +91,13 @@ describe('Mask R-CNN', () => {
         parameters.map(({ variable }) => variable),
       );
       totals.push(value.dataSync()[0]);
-      optimizer.step(grads, () => 0.002);
+      optimizer.step(grads, { rate: () => 0.002, scale: 1, done: step });
       tf.dispose([value, ...grads.filter((gradient): gradient is Tensor => gradient !== null)]);
       counts.push(tf.memory().numTensors);
     }
     assert.equal(new Set(counts.slice(1)).size, 1, `tensors: ${counts.join(' ')}`);
     assert.ok(totals[7] < totals[0], `losses: ${totals.join(' ')}`);
-    optimizer.dispose();
+    optimizer.buffers.dispose();
     own.dispose();
   });
 });

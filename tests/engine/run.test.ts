@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { evaluateRun } from '../../src/engine/evaluate';
 import { findExperiment } from '../../src/engine/experiments';
 import { RunFolder, type StepMetrics } from '../../src/engine/run/run_folder';
-import { resumeRun, startRun } from '../../src/engine/run/start_run';
+import { resumeRun, trainRun } from '../../src/engine/run/train_run';
 import { openWeights } from '../../src/weights/open';
 import { withTemporaryFolder } from '../support';
 
@@ -16,7 +16,7 @@ const tiny = [
   'validation.images=1',
 ];
 const start = (out: string, more: object = {}) =>
-  startRun({ experiment: findExperiment('quickstart'), preset: 'smoke', set: tiny, out, ...more });
+  trainRun({ experiment: findExperiment('quickstart'), preset: 'smoke', set: tiny, out, ...more });
 
 /** Hash of every tensor of a checkpoint, optimizer included. */
 function hashOf(file: string): string {

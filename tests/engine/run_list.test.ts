@@ -1,14 +1,17 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
+import { takeLock } from '../../src/engine/run/lock';
 import { listRuns } from '../../src/engine/run/run_list';
+import { writeSafetensors } from '../../src/weights/safetensors_write';
 import { withTemporaryFolder } from '../support';
 
 describe('the list of runs', () => {
   it('tells complete, running, stopped and new runs apart', () =>
     withTemporaryFolder((folder) => {
       const config = { training: { steps: 3, epochs: 1 } };
-      const write = (name: string, steps: number, age: number): void => {
+      const write = (name: string, steps: number, ended: 'complete' | null = null): void => {
         const dir = path.join(folder, name);
         fs.mkdirSync(dir);
         fs.writeFileSync(
@@ -25,15 +28,22 @@ describe('the list of runs', () => {
         if (steps === 0) return;
         const epoch = { type: 'epoch', step: 1, epoch: 0, seconds: 2, validation: { AP50: 0.25 } };
         fs.writeFileSync(log, [...lines, epoch].map((line) => `${JSON.stringify(line)}\n`).join(''));
-        fs.utimesSync(log, now / 1000, now / 1000 - age);
+        const tensor = { name: 'x', dtype: 'uint8' as const, shape: [1], data: Uint8Array.of(1) };
+        writeSafetensors(path.join(dir, 'checkpoints', 'last.safetensors'), [tensor], {
+          state: JSON.stringify({ step: steps, ended }),
+        });
       };
-      const now = Date.now();
-      write('a', 3, 900);
-      write('b', 1, 5);
-      write('c', 1, 900);
-      write('d', 0, 0);
+      write('a', 3, 'complete');
+      write('b', 1);
+      const lock = takeLock(path.join(folder, 'b', 'lock.json'));
+      write('c', 1);
+      // A process that is gone: the number of this one, started at another time.
+      const stale = { pid: process.pid, host: os.hostname(), born: 'earlier' };
+      fs.writeFileSync(path.join(folder, 'c', 'lock.json'), JSON.stringify(stale));
+      write('d', 0);
       fs.mkdirSync(path.join(folder, 'other'));
-      const runs = listRuns(folder, now);
+      const runs = listRuns(folder);
+      lock.release();
       assert.deepEqual(
         runs.map(({ run, state }) => [path.basename(run), state]),
         [

@@ -48,11 +48,13 @@ export async function augmentRecord(
   checkTransforms(transforms);
   const canvas: Canvas = { ...record, labelMaps: [...record.labelMaps], owned: false };
   const before = new Map<number, Float64Array>();
+  const applied: string[] = [];
   let steps: GeometryStep[] = [];
   let size = { width: record.width, height: record.height };
   for (const [i, transform] of transforms.entries()) {
     const own = rng.fork(`${i}-${transform.name}`);
     if (!own.chance(probability(transform))) continue;
+    applied.push(transform.name);
     const step = geometryStep(transform, size, own);
     if (step) {
       steps.push(step);
@@ -74,7 +76,7 @@ export async function augmentRecord(
   const least = (c: number, value: number): number =>
     Math.max(minPixels, minVisible * (before.get(c)?.[value] ?? 0));
   const sample = recordToSample({ ...canvas, id: record.id }, before.size > 0 ? least : minPixels);
-  return canvas.owned ? sample : { ...sample, image: sample.image.slice() };
+  return { ...sample, applied, image: canvas.owned ? sample.image : sample.image.slice() };
 }
 
 /** One pass of geometry over image and label maps; `before` keeps how large each cell would be if nothing cut it. */

@@ -23,6 +23,8 @@ export interface LoaderOptions {
   readonly cacheBytes?: number;
   /** One an image: how often it is drawn. Default: each once an epoch. */
   readonly weights?: readonly number[];
+  /** Gives an image without cells a false one. Default false. */
+  readonly falseBoxes?: boolean;
   /** Default true; false keeps the order of `ids`. */
   readonly shuffle?: boolean;
   /** An image that cannot be read ends the epoch with its error (`stop`), or is left out and counted (`skip`). */
@@ -39,7 +41,11 @@ export interface EpochOptions {
 
 /** Batches of augmented samples, epoch by epoch. */
 export interface Loader {
+  /** What it was made with. */
+  readonly options: LoaderOptions;
   readonly batchesPerEpoch: number;
+  /** Threads at work now. */
+  readonly threads: number;
   /** Images left out because they could not be read (`onCorrupt: 'skip'`). */
   readonly skipped: readonly string[];
   /** Milliseconds the caller has waited for samples. */
@@ -64,8 +70,16 @@ class DatasetLoader implements Loader {
   private readonly maker?: SampleMaker;
   private closed = false;
 
-  constructor(private readonly options: LoaderOptions) {
-    const { dataset, augmentation, seed, workers = 0, cacheBytes = 256e6, batchSize = 1 } = options;
+  constructor(readonly options: LoaderOptions) {
+    const {
+      dataset,
+      augmentation,
+      seed,
+      workers = 0,
+      cacheBytes = 256e6,
+      batchSize = 1,
+      falseBoxes,
+    } = options;
     this.ids = options.ids ?? dataset.ids;
     this.batchSize = batchSize;
     checkTransforms(augmentation.transforms);
@@ -74,7 +88,7 @@ class DatasetLoader implements Loader {
     if (this.ids.length === 0) throw new DataError('no image to load', { where: dataset.dir });
     if (!(batchSize >= 1)) throw new ConfigError(`batchSize: expected at least 1, got ${batchSize}`);
     this.batchesPerEpoch = Math.ceil(this.ids.length / batchSize);
-    const recipe = { ids: this.ids, augmentation, seed, cacheBytes };
+    const recipe = { ids: this.ids, augmentation, seed, cacheBytes, falseBoxes };
     if (workers === 0) this.maker = new SampleMaker(dataset, recipe);
     else {
       if (!dataset.source)
@@ -82,6 +96,10 @@ class DatasetLoader implements Loader {
       const { timeoutMs = 120_000, onWarning = (message) => process.stderr.write(`${message}\n`) } = options;
       this.pool = new WorkerPool({ workers, source: dataset.source, recipe, timeoutMs, onWarning });
     }
+  }
+
+  get threads(): number {
+    return this.pool?.threads.length ?? 0;
   }
 
   async *epoch(epoch: number, { fromBatch = 0 }: EpochOptions = {}): AsyncIterableIterator<Sample[]> {

@@ -11,6 +11,8 @@ export interface SampleRecipe {
   readonly augmentation: Augmentation;
   readonly seed: number;
   readonly cacheBytes: number;
+  /** A sample without cells gets one of one pixel in its corner, as the report's code did. */
+  readonly falseBoxes?: boolean;
 }
 
 /** One sample to make: `position` in the epoch, `image` in the list of ids. */
@@ -37,13 +39,23 @@ export class SampleMaker {
     const id = ids[image];
     try {
       const record = await this.cache.load(id);
-      return await augmentRecord(record, augmentation, sampleRng(seed, epoch, position), {
+      const sample = await augmentRecord(record, augmentation, sampleRng(seed, epoch, position), {
         channelOrder: this.dataset.channelOrder,
         donor: (rng) => this.cache.load(rng.pick(ids)),
       });
+      return this.recipe.falseBoxes && sample.labels.length === 0 ? withFalseBox(sample) : sample;
     } catch (error) {
       const [reason] = describeError(error).split('\n');
       throw new DataError(`image "${id}": ${reason}`, { cause: error, fix: (error as DataError).fix });
     }
   }
+}
+
+function withFalseBox(sample: Sample): Sample {
+  return {
+    ...sample,
+    boxes: Float32Array.of(0, 0, 1, 1),
+    labels: Int32Array.of(1),
+    masks: [{ x: 0, y: 0, width: 1, height: 1, data: Uint8Array.of(1) }],
+  };
 }

@@ -1,7 +1,5 @@
 import { ConfigError } from '../../core/errors';
 import { createRng } from '../../core/rng';
-import type { Dataset } from '../dataset';
-import { recordToSample } from '../record';
 
 /**
  * The images of one epoch, as positions in the list of ids: each once, shuffled; with weights, as many draws with
@@ -31,29 +29,17 @@ export function epochOrder(
 }
 
 /**
- * Weights that show rare classes more often: the share of an image's rarest classes, as (most frequent / count) ** 0.5
- * averaged over its cells; an image without cells gets the least.
+ * Weights that show rare classes more often: (most frequent / count of the class) ** 0.5 averaged over an image's cells;
+ * an image without cells gets the least.
+ * @param counts [images][K] instances a class.
  */
-export async function rareClassWeights(dataset: Dataset, ids: readonly string[]): Promise<number[]> {
-  const counts = await Promise.all(
-    ids.map(async (id) =>
-      countLabels(
-        await dataset.load(id).then((record) => recordToSample(record).labels),
-        dataset.classes.length,
-      ),
-    ),
-  );
-  const totals = dataset.classes.map((_, c) => counts.reduce((sum, count) => sum + count[c], 0));
+export function rareClassWeights(counts: readonly (readonly number[])[]): number[] {
+  const classes = counts[0]?.length ?? 0;
+  const totals = Array.from({ length: classes }, (_, c) => counts.reduce((sum, count) => sum + count[c], 0));
   const most = Math.max(1, ...totals);
   const rarity = totals.map((total) => (total > 0 ? Math.sqrt(most / total) : 0));
   return counts.map((count) => {
     const cells = count.reduce((sum, n) => sum + n, 0);
     return cells === 0 ? 1 : count.reduce((sum, n, c) => sum + n * rarity[c], 0) / cells;
   });
-}
-
-function countLabels(labels: Int32Array, classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const label of labels) counts[label - 1]++;
-  return counts;
 }

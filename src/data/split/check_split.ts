@@ -30,6 +30,8 @@ export interface SplitCheck {
 export interface CheckSplitOptions {
   /** Default: the groups of dataset.json, where it has them for every image. */
   readonly groupBy?: GroupBy;
+  /** What images look like, where they have been looked at already. */
+  readonly appearances?: ReadonlyMap<string, Appearance | undefined>;
   readonly onImage?: (done: number, total: number) => void;
 }
 
@@ -39,13 +41,13 @@ export async function checkSplit(
   split: Split,
   options: CheckSplitOptions = {},
 ): Promise<SplitCheck> {
-  const { groupBy = defaultGroupBy(dataset), onImage } = options;
+  const { groupBy = defaultGroupBy(dataset) } = options;
   const groups = groupIds(dataset, [...split.train, ...split.val], groupBy);
   const trainGroups = new Set(split.train.map((id) => groups.get(id)));
   const sharedGroups = [...new Set(split.val.map((id) => groups.get(id) as string))].filter((group) =>
     trainGroups.has(group),
   );
-  const nearIdentical = await findNearIdentical(dataset, split, onImage);
+  const nearIdentical = await findNearIdentical(dataset, split, options);
   const known =
     groupBy.kind === 'none'
       ? 'no groups are known (each image is taken alone)'
@@ -63,13 +65,14 @@ export async function checkSplit(
 async function findNearIdentical(
   dataset: Dataset,
   split: Split,
-  onImage?: CheckSplitOptions['onImage'],
+  { appearances, onImage }: CheckSplitOptions,
 ): Promise<NearIdentical[]> {
   const total = split.train.length + split.val.length;
   let done = 0;
   const look = async (id: string): Promise<Appearance | undefined> => {
-    const { image, width, height } = await dataset.loadImage(id);
     onImage?.(++done, total);
+    if (appearances?.has(id)) return appearances.get(id);
+    const { image, width, height } = await dataset.loadImage(id);
     return appearanceOf(image, width, height);
   };
   const validation: { id: string; views: Appearance[] }[] = [];

@@ -15,6 +15,8 @@ export interface SplitOptions {
   readonly seed: number;
   /** Share of the images for validation, over 0 and under 1; or the groups for it by name. */
   readonly val: number | readonly string[];
+  /** Instances a class of every image, where they have been counted already. */
+  readonly counts?: ReadonlyMap<string, readonly number[]>;
 }
 
 /** A split and how it was made: what the file holds. */
@@ -34,7 +36,7 @@ export interface MadeSplit extends Split {
 export async function makeSplit(dataset: Dataset, options: SplitOptions): Promise<MadeSplit> {
   const { groupBy, seed, val } = options;
   const groupOf = groupIds(dataset, dataset.ids, groupBy);
-  const counts = await countInstances(dataset, dataset.ids);
+  const counts = options.counts ?? (await countInstances(dataset, dataset.ids));
   const chosen =
     typeof val === 'number' ? chooseGroups(groupOf, counts, val, seed) : namedGroups(groupOf, val);
   const isVal = (id: string): boolean => chosen.has(groupOf.get(id) as string);

@@ -66,7 +66,12 @@ const schema = z
       validationShare: share,
       groupBy: z.string().nullable(),
       minInstancePixels: count,
+      limit: count.nullable(),
+      sampling: z.enum(['uniform', 'rareClasses']),
+      emptyImages: z.enum(['keep', 'skip', 'falseBox']),
+      onCorrupt: z.enum(['stop', 'skip']),
     }),
+    normalisation: z.strictObject({ times: z.literal([1, 2]) }),
     augmentation: z.strictObject({
       level: z.enum(['none', 'basic', 'full']),
       transforms: z.array(z.looseObject({ name: z.string() })).nullable(),
@@ -78,10 +83,17 @@ const schema = z
       epochs: count,
       steps: count.nullable(),
       batchSize: count,
+      accumulate: count,
       workers: steps,
       clipNorm: positive.nullable(),
+      emaDecay: share.lt(1).nullable(),
+      checkpointMinutes: positive,
     }),
     optimizer: z.strictObject({
+      kind: z.enum(['sgd', 'adamw']),
+      beta1: share.lt(1),
+      beta2: share.lt(1),
+      epsilon: positive,
       learningRate: positive,
       momentum: share,
       weightDecay: z.number().min(0),
@@ -98,6 +110,8 @@ const schema = z
       minimumRate: z.number().min(0),
     }),
     validation: z.strictObject({
+      on: z.enum(['val', 'train']),
+      mode: z.enum(['evaluation', 'training']),
       atStart: z.boolean(),
       every: steps,
       images: count.nullable(),
@@ -105,6 +119,12 @@ const schema = z
       maxDets: count,
     }),
     earlyStopping: z.strictObject({ patience: count.nullable(), minimumChange: z.number().min(0) }),
+    prediction: z.strictObject({ scoreThresholds: z.union([share, z.array(share).min(1)]) }),
+    runtime: z.strictObject({
+      precision: z.enum(['auto', 'float32', 'bfloat16']),
+      threads: count.nullable(),
+    }),
+    logging: z.strictObject({ tensorboard: z.boolean() }),
   })
   .superRefine((config, context) => {
     const { rpn } = config.model;
@@ -114,6 +134,17 @@ const schema = z
       reject('model.rpn.backgroundIou', `is over foregroundIou (${rpn.foregroundIou})`);
     if (config.schedule.kind === 'plateau' && config.validation.every === 0)
       reject('schedule.kind', 'plateau needs a validation loss, and validation.every is 0');
+    const { resize } = config.model.image;
+    if (resize === 'always' && (config.augmentation.enlarge !== 1 || config.augmentation.crop !== null))
+      reject(
+        'model.image.resize',
+        "the model's own resize would undo augmentation.enlarge and crop; use testing or never",
+      );
+    if (resize !== 'never' && config.validation.enlarge !== 1)
+      reject(
+        'model.image.resize',
+        "the model's own resize would undo validation.enlarge; use never, or enlarge 1",
+      );
     if (config.earlyStopping.patience !== null && config.validation.every === 0)
       reject('earlyStopping.patience', 'needs a validation loss, and validation.every is 0');
   });

@@ -32,6 +32,19 @@ export interface DataSection {
   readonly groupBy: string | null;
   /** Instances of fewer pixels are not cells: after augmentation, in pixels the network sees. */
   readonly minInstancePixels: number;
+  /** Use the first so many images alone; null: all. */
+  readonly limit: number | null;
+  /** uniform: each image once an epoch; rareClasses: drawn with replacement, images of rare classes more often. */
+  readonly sampling: 'uniform' | 'rareClasses';
+  /** keep: an image without cells trains the proposals; skip: it is left out; falseBox: it gets one cell of one pixel, as the report's code gave it. */
+  readonly emptyImages: 'keep' | 'skip' | 'falseBox';
+  /** A file that cannot be read ends the run before it starts, or is left out and counted. */
+  readonly onCorrupt: 'stop' | 'skip';
+}
+
+export interface NormalisationSection {
+  /** How often mean and deviation are taken out of the pixels: once; the report's code did it twice. */
+  readonly times: 1 | 2;
 }
 
 export interface AugmentationSection {
@@ -52,16 +65,29 @@ export interface TrainingSection {
   /** Optimizer steps; overrides `epochs` where it is not null. */
   readonly steps: number | null;
   readonly batchSize: number;
+  /** Batches whose gradients are averaged into one step. */
+  readonly accumulate: number;
   /** Threads that decode and augment. */
   readonly workers: number;
   /** Largest norm of all gradients together; null: no clipping. */
   readonly clipNorm: number | null;
+  /** Decay of a running average of the weights, which is what is validated and kept as best; null: none. */
+  readonly emaDecay: number | null;
+  /** Minutes between checkpoints within an epoch; each epoch ends with one. */
+  readonly checkpointMinutes: number;
 }
 
 export interface OptimizerSection {
+  readonly kind: 'sgd' | 'adamw';
   readonly learningRate: number;
+  /** sgd */
   readonly momentum: number;
+  /** sgd: added to the gradient; adamw: taken from the weight (Loshchilov and Hutter 2019). */
   readonly weightDecay: number;
+  /** adamw */
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
   /** Factors of the learning rate by the beginning of a parameter's name. */
   readonly rateFactors: Readonly<Record<string, number>>;
 }
@@ -81,6 +107,10 @@ export interface ScheduleSection {
 }
 
 export interface ValidationSection {
+  /** val: the images kept for it; train: the training images themselves, to see a model overfit. */
+  readonly on: 'val' | 'train';
+  /** Losses as in testing with fixed sampling; `training`: as the report's code, random samples and moving norms. */
+  readonly mode: 'evaluation' | 'training';
   /** Epochs between validations; the last epoch is always validated. 0: never. */
   readonly every: number;
   /** Also once before the first step, to see what the starting weights find. */
@@ -99,17 +129,38 @@ export interface EarlyStoppingSection {
   readonly minimumChange: number;
 }
 
+export interface PredictionSection {
+  /** Score from which a detection counts for PQ, AJI, F1 and counts: one for all classes, or one each. */
+  readonly scoreThresholds: number | readonly number[];
+}
+
+export interface RuntimeSection {
+  /** auto: bfloat16 where a short measurement says that the processor gains from it; kept by the run on resume. */
+  readonly precision: 'auto' | 'float32' | 'bfloat16';
+  /** Threads of the native runtime; null: all cores. */
+  readonly threads: number | null;
+}
+
+export interface LoggingSection {
+  /** Also write TensorBoard event files. */
+  readonly tensorboard: boolean;
+}
+
 /** Everything a run is made of. Plain data: what stands in `config.json`. */
 export interface ExperimentConfig {
   readonly seed: number;
   readonly model: ModelSection;
   readonly data: DataSection;
+  readonly normalisation: NormalisationSection;
   readonly augmentation: AugmentationSection;
   readonly training: TrainingSection;
   readonly optimizer: OptimizerSection;
   readonly schedule: ScheduleSection;
   readonly validation: ValidationSection;
   readonly earlyStopping: EarlyStoppingSection;
+  readonly prediction: PredictionSection;
+  readonly runtime: RuntimeSection;
+  readonly logging: LoggingSection;
 }
 
 /** Differences from something, at any depth; lists are replaced whole. */

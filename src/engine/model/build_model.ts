@@ -6,25 +6,31 @@ import { type LoadReport, loadState } from '../../weights/load_state';
 import { openWeights } from '../../weights/open';
 import { imageNetWeights } from '../../weights/pretrained';
 import { isPublished } from '../../weights/published';
-import type { ModelSection } from '../config/types';
+import type { ExperimentConfig, ModelSection } from '../config/types';
+import { networkConfig } from './network_config';
 
 /** A model with its starting weights, and where they came from in words. */
 export interface BuiltModel {
   readonly model: MaskRcnn;
   readonly start: string;
+  /** The weights file; null for random weights. */
+  readonly file: string | null;
   readonly report: LoadReport | null;
 }
 
 /** Builds the model of a configuration and loads what `weights` names. */
-export async function buildModel(section: ModelSection, seed: number): Promise<BuiltModel> {
-  const source = await findWeights(section);
-  const model = new MaskRcnn(section, seed);
-  if (!source) return { model, start: 'random weights', report: null };
+export async function buildModel(
+  config: Pick<ExperimentConfig, 'model' | 'normalisation'>,
+  seed: number,
+): Promise<BuiltModel> {
+  const source = await findWeights(config.model);
+  const model = new MaskRcnn(networkConfig(config), seed);
+  if (!source) return { model, start: 'random weights', file: null, report: null };
   try {
     const weights = openWeights(source.file);
     const report = loadState(model, weights, source.backbone ? (name) => `backbone.body.${name}` : undefined);
     const fresh = report.replaced.length ? `; fresh for these classes: ${report.replaced.join(', ')}` : '';
-    return { model, start: `${source.words}${fresh}`, report };
+    return { model, start: `${source.words}${fresh}`, file: source.file, report };
   } catch (error) {
     model.dispose();
     throw error;

@@ -8,6 +8,7 @@ import { openWeights } from '../../weights/open';
 import { type PortableModel, readPortableModel } from '../../weights/portable';
 import { RunFolder } from '../run/run_folder';
 import { loadWeights } from '../training/checkpoint';
+import { networkConfig } from './network_config';
 
 /** A trained model with what is needed to use it; the caller disposes `model`. */
 export interface LoadedModel {
@@ -31,7 +32,7 @@ export function loadModel(where: string, { checkpoint, architecture }: LoadModel
   if (fs.existsSync(where) && fs.statSync(where).isFile()) return loadFile(where, architecture);
   const folder = RunFolder.open(where);
   const { config, classes, pixelSize, channelOrder } = folder.describe();
-  const model = new MaskRcnn(config.model, null);
+  const model = new MaskRcnn(networkConfig(config), null);
   const used = loadWeights(folder, model, checkpoint);
   const about: PortableModel = {
     architecture: config.model.architecture,
@@ -40,7 +41,7 @@ export function loadModel(where: string, { checkpoint, architecture }: LoadModel
     pixelSize,
     channelOrder,
     enlarge: config.validation.enlarge,
-    thresholds: classes.map(() => DEFAULT_THRESHOLD),
+    thresholds: thresholdsOf(config.prediction.scoreThresholds, classes),
   };
   return { model, about, source: `${used} checkpoint of ${where}` };
 }
@@ -83,4 +84,8 @@ function bare(file: string, architecture?: string): PortableModel {
     enlarge: 1,
     thresholds: classes.map(() => DEFAULT_THRESHOLD),
   };
+}
+
+function thresholdsOf(asked: number | readonly number[], classes: readonly string[]): readonly number[] {
+  return typeof asked === 'number' ? classes.map(() => asked) : asked;
 }

@@ -12,7 +12,7 @@ import { toTorch } from '../../layers/parameters';
 import { roiAlign } from '../../layers/roi_align';
 import { rleArea } from '../../structures/rle';
 import { assign } from '../../weights/load_state';
-import { Sgd } from '../training/optimizer';
+import { Sgd } from '../training/sgd';
 import { generateImage, generateTargets, generateTensor } from './generate';
 import type { DetectorGolden, FieldResult, Probe } from './golden';
 import { matchBoxes, tableError, tensorError } from './measure';
@@ -197,10 +197,10 @@ function training(model: MaskRcnn, golden: DetectorGolden): Errors {
       errors[`training.${step}.${name}`] =
         Math.abs(losses[name] - wanted.losses[name]) / Math.abs(wanted.losses[name]);
     if (wanted.gradients) Object.assign(errors, gradientErrors(wanted.gradients, parameters, grads));
-    optimizer.step(grads, () => golden.learningRate);
+    optimizer.step(grads, { rate: () => golden.learningRate, scale: 1, done: step });
     tf.dispose([value, ...grads.filter((gradient): gradient is Tensor => gradient !== null)]);
   });
-  optimizer.dispose();
+  optimizer.buffers.dispose();
   const after = scoped(() => {
     const image = { height, width, image: generateImage(`${tag}:image`, height, width) };
     const features = model.features(model.batch([image], false), { training: false });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError } from '../../core/errors';
-import { fileError, readJson, writeJson } from '../../core/files';
+import { fileError, readJson, writeFileAtomic, writeJson } from '../../core/files';
 import type { LossName } from '../../detection/mask_rcnn';
 import type { ExperimentConfig, PresetName } from '../config/types';
 
@@ -25,6 +25,10 @@ export interface RunDescription {
   };
   /** Where the weights came from, in words. */
   readonly start: string;
+  /** Hash of everything that was asked for and decides the result: two runs of one hash are one run. */
+  readonly hash: string;
+  /** The command that makes it again. */
+  readonly command: string;
 }
 
 /** A line of `metrics.jsonl`. */
@@ -104,20 +108,28 @@ export class RunFolder {
     });
   }
 
-  /** Drops what was logged after the checkpoint that a run continues from. */
-  truncateMetrics(step: number): void {
+  /** Drops what was logged after the checkpoint that a run continues from: its step and epoch are the next to do. */
+  truncateMetrics(step: number, epoch: number): void {
     const kept = this.metrics().filter((line) =>
-      line.type === 'step' ? line.step < step : line.step <= step,
+      line.type === 'step' ? line.step < step : line.epoch < epoch && line.step <= step,
     );
-    fs.writeFileSync(this.file('metrics.jsonl'), kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    writeFileAtomic(this.file('metrics.jsonl'), kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 }
 
-/** experiment-variant-s0-1a2b3c4d: the hash is that of everything that decides the result. */
-export function runName(
-  description: Pick<RunDescription, 'experiment' | 'variant' | 'config' | 'data' | 'split'>,
-): string {
-  const { experiment, variant, config, data, split } = description;
-  const hash = createHash('sha256').update(JSON.stringify({ config, data, split })).digest('hex').slice(0, 8);
+/** Hash of what decides a run's result. */
+export function runHash(asked: Pick<RunDescription, 'config' | 'split'>): string {
+  const { config, split } = asked;
+  const decides = { config, train: split.train, val: split.val };
+  return createHash('sha256').update(JSON.stringify(decides)).digest('hex').slice(0, 8);
+}
+
+/** experiment-variant-s0-1a2b3c4d. */
+export function runName({
+  experiment,
+  variant,
+  config,
+  hash,
+}: Pick<RunDescription, 'experiment' | 'variant' | 'config' | 'hash'>): string {
   return `${experiment}-${variant}-s${config.seed}-${hash}`;
 }

@@ -1,14 +1,16 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError } from '../../core/errors';
+import { lockOwner } from './lock';
 import { type EpochMetrics, RunFolder, type StepMetrics } from './run_folder';
+import { savedState } from './saved_state';
 
 /** What a run folder tells from outside. */
 export interface RunState {
   readonly run: string;
   readonly experiment: string;
   readonly variant: string;
-  /** `running` where its log grew within a minute (or three of its own lines); `new` without a step. */
+  /** `running` while a living process holds its lock; `new` without a step. */
   readonly state: 'new' | 'running' | 'complete' | 'stopped';
   /** Steps done, and how many were asked for; null where epochs decide. */
   readonly steps: number;
@@ -23,22 +25,23 @@ export interface RunState {
 }
 
 /** Every run in a folder of runs (or the one that the folder is), by name. A folder that is no run is passed over. */
-export function listRuns(dir: string, now: number = Date.now()): RunState[] {
+export function listRuns(dir: string): RunState[] {
   if (!fs.existsSync(dir) || !fs.statSync(dir).isDirectory())
     throw new DataError('no such folder of runs', {
       where: dir,
       fix: 'Train one: `cytobench train quickstart --preset smoke`.',
     });
   const holds = (folder: string): boolean => fs.existsSync(path.join(folder, 'config.json'));
-  if (holds(dir)) return [runState(dir, now)];
+  if (holds(dir)) return [runState(dir)];
   return fs
     .readdirSync(dir, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && holds(path.join(dir, entry.name)))
-    .map(({ name }) => runState(path.join(dir, name), now))
+    .map(({ name }) => runState(path.join(dir, name)))
     .sort((a, b) => (a.run < b.run ? -1 : 1));
 }
 
-function runState(dir: string, now: number): RunState {
+/** The state of one run. */
+export function runState(dir: string): RunState {
   const folder = RunFolder.open(dir);
   const { experiment, variant, config } = folder.describe();
   const metrics = folder.metrics();
@@ -49,18 +52,15 @@ function runState(dir: string, now: number): RunState {
   );
   const steps = (lines.at(-1)?.step ?? -1) + 1;
   const totalSteps = config.training.steps ?? null;
-  const done =
-    totalSteps === null ? (epochs.at(-1)?.epoch ?? -1) + 1 >= config.training.epochs : steps >= totalSteps;
+  const done = savedState(folder)?.ended != null;
   const recent = lines.slice(-20);
   const pace = recent.reduce((sum, { seconds }) => sum + seconds, 0) / Math.max(recent.length, 1);
-  const log = folder.file('metrics.jsonl');
-  const quiet = fs.existsSync(log) ? now - fs.statSync(log).mtimeMs : Number.POSITIVE_INFINITY;
-  const moving = !done && quiet < Math.max(60_000, 3000 * (metrics.at(-1)?.seconds ?? 0));
+  const moving = lockOwner(folder.file('lock.json')) !== null;
   return {
     run: dir,
     experiment,
     variant,
-    state: done ? 'complete' : moving ? 'running' : metrics.length === 0 ? 'new' : 'stopped',
+    state: moving ? 'running' : done ? 'complete' : metrics.length === 0 ? 'new' : 'stopped',
     steps,
     totalSteps,
     epoch: metrics.at(-1)?.epoch ?? null,

@@ -1,87 +1,91 @@
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { scoped } from '../../backend/scope';
+import type { Tensor } from '../../backend/tf';
 import { WeightsError } from '../../core/errors';
+import { fileError } from '../../core/files';
 import type { MaskRcnn } from '../../detection/mask_rcnn';
-import { toTorch } from '../../layers/parameters';
+import { type Parameter, toTorch } from '../../layers/parameters';
 import { assign, loadState } from '../../weights/load_state';
 import { modelTensors } from '../../weights/model_tensors';
 import { openWeights } from '../../weights/open';
 import { type TensorToWrite, writeSafetensors } from '../../weights/safetensors_write';
+import type { WeightsFile } from '../../weights/weights_file';
 import type { RunFolder } from '../run/run_folder';
-import type { Sgd } from './optimizer';
-import type { ScheduleState } from './schedule';
+import { checkpointFile, type TrainingState } from '../run/saved_state';
+import type { Optimizer } from './optimizer';
+import type { WeightAverage } from './weight_average';
 
-/** Where a run stands, beside its tensors. */
-export interface TrainingState {
-  /** Optimizer steps done. */
-  readonly step: number;
-  /** The epoch that the next step belongs to, and how many of its batches are done. */
-  readonly epoch: number;
-  readonly batch: number;
-  readonly schedule: ScheduleState;
-  readonly best: { readonly epoch: number; readonly AP50: number } | null;
-  /** Early stopping: the best validation loss so far and the validations since. */
-  readonly stopping: { readonly best: number | null; readonly since: number };
+/** What a checkpoint holds and restores. */
+export interface Trainee {
+  readonly model: MaskRcnn;
+  readonly optimizer: Optimizer;
+  readonly average: WeightAverage | null;
 }
-
-export const INITIAL_STATE: Omit<TrainingState, 'schedule'> = {
-  step: 0,
-  epoch: 0,
-  batch: 0,
-  best: null,
-  stopping: { best: null, since: 0 },
-};
 
 const OPTIMIZER = 'optimizer.';
-const NAMES = { last: 'last.safetensors', before: 'before.safetensors', best: 'best.safetensors' } as const;
-export type CheckpointName = keyof typeof NAMES;
+const AVERAGE = 'average.';
 
-export function checkpointFile(run: RunFolder, name: CheckpointName): string {
-  return run.file('checkpoints', NAMES[name]);
-}
-
-/** Writes `last` (keeping the one before it) and, when asked, `best`. Each is whole or not there. */
-export function saveCheckpoint(run: RunFolder, model: MaskRcnn, optimizer: Sgd, state: TrainingState): void {
-  const layouts = new Map(model.parameters.all().map((parameter) => [parameter.name, parameter]));
-  const momenta = [...optimizer.state()].map(([name, tensor]): TensorToWrite => {
-    const { layout, torchShape } = layouts.get(name)!;
-    const data = () => scoped(() => toTorch(tensor, layout, torchShape).dataSync<'float32'>());
-    return { name: `${OPTIMIZER}${name}`, dtype: 'float32', shape: torchShape, data };
-  });
+/** Writes `last`, keeping the one before it. Each is whole or not there. */
+export function saveCheckpoint(
+  run: RunFolder,
+  { model, optimizer, average }: Trainee,
+  state: TrainingState,
+): void {
+  const parameters = new Map(model.parameters.all().map((parameter) => [parameter.name, parameter]));
+  const buffers = [...optimizer.buffers.all()].map(([key, tensor]) =>
+    torchTensor(`${OPTIMIZER}${key}`, parameters.get(key.slice(key.indexOf('.') + 1)) as Parameter, tensor),
+  );
+  const averages = [...(average?.all() ?? [])].map(([name, tensor]) =>
+    torchTensor(`${AVERAGE}${name}`, parameters.get(name) as Parameter, tensor),
+  );
   const last = checkpointFile(run, 'last');
   const fresh = `${last}.next`;
-  writeSafetensors(fresh, [...modelTensors(model), ...momenta], { state: JSON.stringify(state) });
-  if (fs.existsSync(last)) fs.renameSync(last, checkpointFile(run, 'before'));
-  fs.renameSync(fresh, last);
+  writeChecked(fresh, [...modelTensors(model), ...buffers, ...averages], state);
+  try {
+    if (fs.existsSync(last)) fs.renameSync(last, checkpointFile(run, 'before'));
+    fs.renameSync(fresh, last);
+  } catch (error) {
+    throw fileError(error, last, 'write');
+  }
 }
 
 export function saveBest(run: RunFolder, model: MaskRcnn, state: TrainingState): void {
-  writeSafetensors(checkpointFile(run, 'best'), modelTensors(model), { state: JSON.stringify(state) });
+  writeChecked(checkpointFile(run, 'best'), modelTensors(model), state);
 }
 
-/** Restores weights, momentum and state from `last`, else from the one before it. */
-export function restoreCheckpoint(run: RunFolder, model: MaskRcnn, optimizer: Sgd): TrainingState | null {
+/** Restores weights, buffers and state from `last`, else from the one before it; null where there is none. */
+export function restoreCheckpoint(
+  run: RunFolder,
+  { model, optimizer, average }: Trainee,
+  say: (line: string) => void,
+): TrainingState | null {
   for (const name of ['last', 'before'] as const) {
     const file = checkpointFile(run, name);
     if (!fs.existsSync(file)) continue;
     try {
-      const weights = openWeights(file);
+      const weights = openChecked(file);
       const parameters = new Map(model.parameters.all().map((parameter) => [parameter.name, parameter]));
       for (const parameter of parameters.values()) assign(parameter, weights.readFloat32(parameter.name));
       for (const tensor of weights.tensors) {
-        if (!tensor.name.startsWith(OPTIMIZER)) continue;
-        const parameter = parameters.get(tensor.name.slice(OPTIMIZER.length));
-        if (parameter) optimizer.restoreTorch(parameter, weights.readFloat32(tensor.name));
+        const key = tensor.name.slice(tensor.name.indexOf('.') + 1);
+        if (tensor.name.startsWith(OPTIMIZER)) {
+          const dot = key.indexOf('.');
+          const parameter = parameters.get(key.slice(dot + 1)) as Parameter;
+          optimizer.buffers.restoreTorch(key.slice(0, dot), parameter, weights.readFloat32(tensor.name));
+        } else if (tensor.name.startsWith(AVERAGE))
+          average?.restoreTorch(parameters.get(key) as Parameter, weights.readFloat32(tensor.name));
       }
       return JSON.parse(weights.metadata.state) as TrainingState;
     } catch (error) {
       if (name === 'before') throw error;
+      say(`warning: ${(error as Error).message}: the checkpoint before it is used`);
     }
   }
   return null;
 }
 
-/** Loads a run's weights for testing: the best checkpoint where there is one, else the last. */
+/** Loads a run's weights for testing: the best checkpoint where there is one, else the last. Averages go first. */
 export function loadWeights(run: RunFolder, model: MaskRcnn, name?: 'best' | 'last'): string {
   const wanted = name ? [name] : (['best', 'last', 'before'] as const);
   const found = wanted.find((candidate) => fs.existsSync(checkpointFile(run, candidate)));
@@ -90,8 +94,38 @@ export function loadWeights(run: RunFolder, model: MaskRcnn, name?: 'best' | 'la
       where: run.dir,
       fix: 'Train it first, or choose another with --checkpoint.',
     });
-  loadState(model, openWeights(checkpointFile(run, found)), (tensor) =>
-    tensor.startsWith(OPTIMIZER) ? undefined : tensor,
-  );
+  const weights = openChecked(checkpointFile(run, found));
+  loadState(model, weights, (tensor) => {
+    if (tensor.startsWith(OPTIMIZER)) return undefined;
+    if (tensor.startsWith(AVERAGE)) return tensor.slice(AVERAGE.length);
+    return weights.has(`${AVERAGE}${tensor}`) ? undefined : tensor;
+  });
   return found;
+}
+
+function torchTensor(name: string, { layout, torchShape }: Parameter, tensor: Tensor): TensorToWrite {
+  const data = () => scoped(() => toTorch(tensor, layout, torchShape).dataSync<'float32'>());
+  return { name, dtype: 'float32', shape: torchShape, data };
+}
+
+/** All tensors are float32, so that the file keeps their order and one hash over their values will do. */
+function writeChecked(file: string, tensors: readonly TensorToWrite[], state: TrainingState): void {
+  const hash = createHash('sha256');
+  for (const { data } of tensors) {
+    const values = typeof data === 'function' ? data() : data;
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  writeSafetensors(file, tensors, { state: JSON.stringify(state), sha256: hash.digest('hex') });
+}
+
+function openChecked(file: string): WeightsFile {
+  const weights = openWeights(file);
+  const hash = createHash('sha256');
+  for (const { name } of weights.tensors) hash.update(weights.readBytes(name));
+  if (hash.digest('hex') !== weights.metadata.sha256)
+    throw new WeightsError('is damaged: its values do not match its checksum', {
+      where: file,
+      fix: 'Delete it; the run continues from the checkpoint before.',
+    });
+  return weights;
 }

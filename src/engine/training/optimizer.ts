@@ -1,64 +1,42 @@
 import { scoped } from '../../backend/scope';
 import { type Tensor, tf } from '../../backend/tf';
-import { type Parameter, toNative } from '../../layers/parameters';
+import type { Parameter } from '../../layers/parameters';
+import type { OptimizerSection } from '../config/types';
+import { AdamW } from './adamw';
+import type { OptimizerBuffers } from './optimizer_buffers';
+import { Sgd } from './sgd';
 
-export interface SgdOptions {
-  readonly momentum: number;
-  readonly weightDecay: number;
+/** What one step is made with. */
+export interface StepOptions {
+  /** Learning rate of each parameter. */
+  readonly rate: (parameter: Parameter) => number;
+  /** Multiplies every gradient (clipping, averaging). */
+  readonly scale: number;
+  /** Steps done before this one. */
+  readonly done: number;
 }
 
-/** Stochastic gradient descent as PyTorch's: v = momentum v + (g + decay p); p = p - rate v. */
-export class Sgd {
-  private readonly velocity = new Map<string, Tensor>();
-
-  constructor(
-    readonly parameters: readonly Parameter[],
-    readonly options: SgdOptions,
-  ) {}
-
+/** Moves parameters along their gradients. */
+export interface Optimizer {
+  readonly parameters: readonly Parameter[];
   /**
    * One step. The caller owns the gradients.
    * @param gradients one a parameter; null is a gradient of zero, so that momentum and decay go on: a loss without boxes stays connected in the reference.
-   * @param rate learning rate of each parameter. @param scale multiplies every gradient (clipping).
    */
-  step(gradients: readonly (Tensor | null)[], rate: (parameter: Parameter) => number, scale = 1): void {
-    const { momentum, weightDecay } = this.options;
-    this.parameters.forEach((parameter, i) => {
-      const gradient = gradients[i];
-      const { name, variable } = parameter;
-      const before = this.velocity.get(name);
-      const [velocity, moved] = tf.tidy(() => {
-        let g: Tensor = gradient ? gradient.reshape(variable.shape) : tf.zerosLike(variable);
-        if (scale !== 1) g = tf.mul(g, scale);
-        if (weightDecay) g = tf.add(g, tf.mul(variable, weightDecay));
-        const v = before ? tf.add(tf.mul(before, momentum), g) : g.clone();
-        return [v, tf.sub(variable, tf.mul(v, rate(parameter)))];
-      });
-      before?.dispose();
-      this.velocity.set(name, tf.keep(velocity));
-      variable.assign(moved);
-      moved.dispose();
-    });
-  }
+  step(gradients: readonly (Tensor | null)[], options: StepOptions): void;
+  /** Its buffers, by PyTorch's names of them, then by parameter. */
+  readonly buffers: OptimizerBuffers;
+}
 
-  /** Momentum buffers by name, for a checkpoint. */
-  state(): ReadonlyMap<string, Tensor> {
-    return this.velocity;
-  }
+export function createOptimizer(section: OptimizerSection, parameters: readonly Parameter[]): Optimizer {
+  return section.kind === 'sgd' ? new Sgd(parameters, section) : new AdamW(parameters, section);
+}
 
-  /** Sets a momentum buffer from values in PyTorch's layout. */
-  restoreTorch({ name, layout, torchShape, variable }: Parameter, values: Float32Array): void {
-    this.velocity.get(name)?.dispose();
-    const native = tf.tidy(() =>
-      toNative(tf.tensor(values, [...torchShape]), layout).reshape(variable.shape),
-    );
-    this.velocity.set(name, tf.keep(native));
-  }
-
-  dispose(): void {
-    for (const tensor of this.velocity.values()) tensor.dispose();
-    this.velocity.clear();
-  }
+/** The factor of the learning rate: that of the longest prefix that fits, else 1. */
+export function rateFactor({ rateFactors }: OptimizerSection, name: string): number {
+  const fitting = Object.keys(rateFactors).filter((prefix) => name.startsWith(prefix));
+  if (!fitting.length) return 1;
+  return rateFactors[fitting.reduce((a, b) => (b.length > a.length ? b : a))];
 }
 
 /** The norm of all gradients together, as one number. */

@@ -1,9 +1,9 @@
-import { DataError } from '../../core/errors';
-import { readJson } from '../../core/files';
 import type { Dataset } from '../../data/dataset';
 import { checkSplit } from '../../data/split/check_split';
 import { defaultGroupBy, formatGroupBy, type GroupBy, parseGroupBy } from '../../data/split/groups';
 import { makeSplit } from '../../data/split/make_split';
+import { readSplit } from '../../data/split/split_file';
+import type { Survey } from '../../data/split/survey';
 import type { ExperimentConfig } from '../config/types';
 
 /** Ids on either side, how they were divided, and what the check for leaks found, in words. */
@@ -25,35 +25,42 @@ export function groupByOf(dataset: Dataset, config: ExperimentConfig): GroupBy {
 }
 
 /** Divides by group, so that no group stands on both sides, or reads a split file; then looks for leaks. */
-export async function splitRun(dataset: Dataset, config: ExperimentConfig, file?: string): Promise<RunSplit> {
+export async function splitRun(
+  dataset: Dataset,
+  config: ExperimentConfig,
+  { counts, appearances }: Survey,
+  file?: string,
+): Promise<RunSplit> {
   const groupBy = groupByOf(dataset, config);
+  const { seed, data, validation } = config;
+  if (validation.on === 'train') {
+    const { train } = file ? restricted(readSplit(file), dataset) : { train: dataset.ids };
+    return {
+      train,
+      val: train,
+      note: `${train.length} images, validated on themselves: nothing is kept back`,
+    };
+  }
   const { train, val } = file
-    ? readSplit(file, dataset)
-    : await makeSplit(dataset, { groupBy, seed: config.seed, val: config.data.validationShare });
-  const check = await checkSplit(dataset, { train, val }, { groupBy });
+    ? restricted(readSplit(file), dataset)
+    : await makeSplit(dataset, { groupBy, seed, val: data.validationShare, counts });
+  const check = await checkSplit(dataset, { train, val }, { groupBy, appearances });
   const pairs = check.nearIdentical.slice(0, 3).map((pair) => `${pair.train} and ${pair.val}`);
   const unknown = groupBy.kind === 'dataset' ? '' : '; which slide or patient an image is from is not known';
   const found = pairs.length ? ` (${pairs.join('; ')})` : '';
-  return { train, val, note: `grouped by ${formatGroupBy(groupBy)}: ${check.summary}${found}${unknown}` };
+  const warning = check.ok ? '' : 'warning: ';
+  return {
+    train,
+    val,
+    note: `${warning}grouped by ${formatGroupBy(groupBy)}: ${check.summary}${found}${unknown}`,
+  };
 }
 
-/** Reads a split file and checks it against the data set. */
-export function readSplit(
-  file: string,
-  dataset: Dataset,
+/** Without the images that are not used: those that could not be read, or over `data.limit`. */
+function restricted(
+  split: { train: readonly string[]; val: readonly string[] },
+  { ids }: Dataset,
 ): { train: readonly string[]; val: readonly string[] } {
-  const { train, val } = readJson<{ train?: unknown; val?: unknown }>(file);
-  const known = new Set(dataset.ids);
-  const list = (value: unknown, key: string): string[] => {
-    if (!Array.isArray(value) || !value.every((id) => typeof id === 'string'))
-      throw new DataError(`${key}: expected a list of image ids`, { where: file });
-    const missing = value.find((id) => !known.has(id));
-    if (missing !== undefined)
-      throw new DataError(`${key}: the data set has no image "${missing}"`, { where: file });
-    return value;
-  };
-  const split = { train: list(train, 'train'), val: list(val, 'val') };
-  const both = split.val.find((id) => split.train.includes(id));
-  if (both !== undefined) throw new DataError(`"${both}" stands in train and in val`, { where: file });
-  return split;
+  const known = new Set(ids);
+  return { train: split.train.filter((id) => known.has(id)), val: split.val.filter((id) => known.has(id)) };
 }

@@ -1,39 +1,34 @@
-import { computeGradients } from '../../backend/gradients';
-import { type Scalar, type Tensor, tf } from '../../backend/tf';
-import { CytobenchError } from '../../core/errors';
+import { nextTurn } from '../../core/async';
 import { createProgress } from '../../core/progress';
-import { createRng } from '../../core/rng';
 import type { Loader } from '../../data/loader/loader';
 import type { Sample } from '../../data/sample';
-import { LOSS_NAMES, type LossName, type MaskRcnn } from '../../detection/mask_rcnn';
-import { pickRandom } from '../../detection/sampler';
+import type { MaskRcnn } from '../../detection/mask_rcnn';
 import type { Parameter } from '../../layers/parameters';
 import type { ExperimentConfig } from '../config/types';
-import type { RunFolder, StepMetrics } from '../run/run_folder';
-import { INITIAL_STATE, restoreCheckpoint, saveBest, saveCheckpoint, type TrainingState } from './checkpoint';
-import { gradientNorm, Sgd } from './optimizer';
-import { afterEpoch, INITIAL_SCHEDULE, learningRate } from './schedule';
-
-/** What a validation finds. */
-export interface Validation {
-  readonly losses: Readonly<Record<LossName, number>>;
-  readonly total: number;
-  readonly AP50: number;
-}
+import type { EpochMetrics, RunFolder, StepMetrics } from '../run/run_folder';
+import type { TrainingState } from '../run/saved_state';
+import { restoreCheckpoint, saveBest, saveCheckpoint, type Trainee } from './checkpoint';
+import { openEvents } from './events';
+import { afterEpoch, INITIAL_SCHEDULE } from './schedule';
+import { requireFinite } from './step';
+import { takeStep } from './take_step';
+import type { Validation } from './validation';
 
 export type StopReason = 'complete' | 'early' | 'time' | 'SIGINT' | 'SIGTERM';
 
 export interface TrainOptions {
   readonly config: ExperimentConfig;
-  readonly model: MaskRcnn;
   readonly run: RunFolder;
+  readonly trainee: Trainee;
   readonly loader: Loader;
-  readonly validate: () => Validation | Promise<Validation>;
+  /** null: it was interrupted. */
+  readonly validate: (step: number) => Promise<Validation | null>;
   /** End in order after so many minutes. */
   readonly maxMinutes?: number;
-  /** Asked after every step. */
+  /** Asked after every step and every validated image. */
   readonly interrupted?: () => 'SIGINT' | 'SIGTERM' | null;
   readonly resume?: boolean;
+  readonly say?: (line: string) => void;
 }
 
 export interface TrainResult {
@@ -43,57 +38,74 @@ export interface TrainResult {
   readonly stopped: StopReason;
 }
 
+const INITIAL_STATE: TrainingState = {
+  step: 0,
+  epoch: 0,
+  batch: 0,
+  schedule: INITIAL_SCHEDULE,
+  best: null,
+  stopping: { best: null, since: 0 },
+  ended: null,
+};
+
 /** Trains to the end, to a limit, or until it is asked to stop; every way ends with a checkpoint. */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, model, run, loader } = options;
-  const parameters = trainableParameters(model, config);
-  const optimizer = new Sgd(parameters, config.optimizer);
-  const restored = options.resume ? restoreCheckpoint(run, model, optimizer) : null;
-  let state: TrainingState = restored ?? { ...INITIAL_STATE, schedule: INITIAL_SCHEDULE };
-  if (options.resume) run.truncateMetrics(state.step);
+  const { config, run, trainee, loader, say = () => {} } = options;
+  let state = (options.resume && restoreCheckpoint(run, trainee, say)) || INITIAL_STATE;
+  if (options.resume) run.truncateMetrics(state.step, state.epoch);
   const total = totalSteps(config, loader);
-  const progress = createProgress({ label: 'training', total, unit: 'steps' });
-  const deadline =
-    options.maxMinutes === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.maxMinutes * 60000;
-  let stopped: StopReason = 'complete';
-  const started = state.step;
-  try {
-    if (state.step === 0 && config.validation.atStart) await validateAtStart(options);
-    epochs: while (state.step < total) {
-      const epochStarted = Date.now();
-      for await (const batch of loader.epoch(state.epoch, { fromBatch: state.batch })) {
-        const metrics = step(model, optimizer, parameters, batch, state, total, config);
-        run.append(metrics);
-        state = { ...state, step: state.step + 1, batch: state.batch + 1 };
-        progress.update(
-          state.step - started,
-          `loss ${metrics.total.toFixed(3)}  rate ${metrics.learningRate.toPrecision(2)}`,
-        );
-        const signal = options.interrupted?.();
-        if (signal || Date.now() > deadline) {
-          stopped = signal ?? 'time';
-          break epochs;
-        }
-        if (state.step >= total) break;
-      }
-      const ended = await endEpoch(options, state, state.step >= total, epochStarted);
-      state = ended.state;
-      saveCheckpoint(run, model, optimizer, state);
-      if (ended.stop) {
-        stopped = 'early';
-        break;
-      }
+  const clock = stopwatch(options);
+  const progress = createProgress({ label: 'training', total, unit: 'steps', done: state.step });
+  const events = config.logging.tensorboard ? openEvents(run.file('tensorboard')) : null;
+  const record = (line: StepMetrics | EpochMetrics): void => {
+    run.append(line);
+    events?.write(line);
+  };
+  const result = (stopped: StopReason): TrainResult => ({
+    steps: state.step,
+    epochs: state.epoch,
+    best: state.best,
+    stopped,
+  });
+  if (state.ended) return result(state.ended);
+  if (state.step === 0 && state.epoch === 0 && config.validation.atStart)
+    record(await validatedStart(options));
+  for (;;) {
+    const started = performance.now();
+    for await (const batches of stepBatches(loader, state, config.training.accumulate)) {
+      if (state.step >= total) break;
+      const metrics = takeStep(trainee, batches, state, total, config);
+      record(metrics);
+      requireFinite(metrics.losses, metrics.gradientNorm, batches);
+      state = { ...state, step: state.step + 1, batch: state.batch + batches.length };
+      progress.update(
+        state.step,
+        `loss ${metrics.total.toFixed(3)}  rate ${metrics.learningRate.toPrecision(2)}`,
+      );
+      await nextTurn();
+      const reason = clock.reason();
+      if (reason || clock.checkpointDue()) saveCheckpoint(run, trainee, state);
+      if (reason) return result(reason);
+      if (state.step >= total) break;
     }
-    progress.finish();
-    if (stopped !== 'complete' && stopped !== 'early') saveCheckpoint(run, model, optimizer, state);
-    return { steps: state.step, epochs: state.epoch, best: state.best, stopped };
-  } finally {
-    optimizer.dispose();
+    const ended = await endEpoch(options, state, total, started, record);
+    if (!ended) {
+      saveCheckpoint(run, trainee, state);
+      return result(clock.reason() ?? 'time');
+    }
+    state = ended;
+    saveCheckpoint(run, trainee, state);
+    clock.saved();
+    if (state.ended) break;
+    const reason = clock.reason();
+    if (reason) return result(reason);
   }
+  progress.finish();
+  return result(state.ended);
 }
 
 export function totalSteps({ training }: ExperimentConfig, loader: Loader): number {
-  return training.steps ?? training.epochs * loader.batchesPerEpoch;
+  return training.steps ?? training.epochs * Math.ceil(loader.batchesPerEpoch / training.accumulate);
 }
 
 /** Parameters that are neither frozen by the configuration nor buffers. */
@@ -103,118 +115,112 @@ export function trainableParameters(model: MaskRcnn, config: ExperimentConfig): 
     .filter(({ name }) => !config.model.freeze.some((prefix) => name.startsWith(prefix)));
 }
 
-/** One optimizer step; owns nothing of the batch, leaves no tensor behind. */
-function step(
-  model: MaskRcnn,
-  optimizer: Sgd,
-  parameters: readonly Parameter[],
-  batch: readonly Sample[],
-  state: TrainingState,
-  total: number,
-  config: ExperimentConfig,
-): StepMetrics {
-  const started = Date.now();
-  const pick = pickRandom(createRng(config.seed).fork(`sampling-${state.step}`));
-  const losses = {} as Record<LossName, number>;
-  const { value, grads } = computeGradients(
-    () => {
-      const terms = model.losses(batch, { training: true, pick });
-      for (const name of LOSS_NAMES) losses[name] = terms[name].dataSync()[0];
-      return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
-    },
-    parameters.map(({ variable }) => variable),
-  );
-  try {
-    const norm = gradientNorm(grads);
-    requireFinite(losses, norm, batch);
-    const rate = learningRate(
-      config.optimizer.learningRate,
-      config.schedule,
-      state.schedule,
-      state.step,
-      total,
-    );
-    const { clipNorm } = config.training;
-    const scale = clipNorm !== null && norm > clipNorm ? clipNorm / (norm + 1e-6) : 1;
-    optimizer.step(grads, ({ name }) => rate * rateFactor(config, name), scale);
-    const sum = LOSS_NAMES.reduce((acc, name) => acc + losses[name], 0);
-    // Value and gradients are disposed below.
-    const own = 1 + grads.filter((gradient) => gradient !== null).length;
-    return {
-      type: 'step',
-      step: state.step,
-      epoch: state.epoch,
-      losses,
-      total: sum,
-      learningRate: rate,
-      gradientNorm: norm,
-      tensors: tf.memory().numTensors - own,
-      rssMb: Math.round(process.memoryUsage.rss() / 1e6),
-      seconds: (Date.now() - started) / 1000,
-    };
-  } finally {
-    tf.dispose([value, ...grads.filter((gradient): gradient is Tensor => gradient !== null)]);
+/** The batches of each step: `accumulate` of them, fewer at the end of an epoch. */
+async function* stepBatches(
+  loader: Loader,
+  { epoch, batch }: TrainingState,
+  accumulate: number,
+): AsyncGenerator<Sample[][]> {
+  let batches: Sample[][] = [];
+  for await (const one of loader.epoch(epoch, { fromBatch: batch })) {
+    batches.push(one);
+    if (batches.length < accumulate) continue;
+    yield batches;
+    batches = [];
   }
+  if (batches.length > 0) yield batches;
 }
 
-/** The factor of the longest prefix that fits. */
-function rateFactor({ optimizer }: ExperimentConfig, name: string): number {
-  const fitting = Object.keys(optimizer.rateFactors).filter((prefix) => name.startsWith(prefix));
-  if (!fitting.length) return 1;
-  return optimizer.rateFactors[fitting.reduce((a, b) => (b.length > a.length ? b : a))];
-}
-
-function requireFinite(losses: Record<LossName, number>, norm: number, batch: readonly Sample[]): void {
-  const bad = LOSS_NAMES.find((name) => !Number.isFinite(losses[name]));
-  if (bad === undefined && Number.isFinite(norm)) return;
-  throw new CytobenchError(`${bad ?? 'the gradient'} is ${bad ? losses[bad] : norm}`, {
-    where: batch.map(({ id }) => id).join(', '),
-    fix: 'Lower optimizer.learningRate, or set training.clipNorm.',
-  });
+/** Time as the machine counts it: a clock that is set back changes nothing. */
+function stopwatch({ config, maxMinutes, interrupted }: TrainOptions): {
+  reason(): StopReason | null;
+  checkpointDue(): boolean;
+  saved(): void;
+} {
+  const deadline =
+    maxMinutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + maxMinutes * 60000;
+  let saved = performance.now();
+  return {
+    reason: () => interrupted?.() ?? (performance.now() > deadline ? 'time' : null),
+    checkpointDue: () => {
+      if (performance.now() - saved < config.training.checkpointMinutes * 60000) return false;
+      saved = performance.now();
+      return true;
+    },
+    saved: () => {
+      saved = performance.now();
+    },
+  };
 }
 
 /** What the starting weights find: epoch -1, before the first step. */
-async function validateAtStart({ run, validate }: TrainOptions): Promise<void> {
-  const started = Date.now();
-  const validation = await validate();
-  run.append({
+async function validatedStart({ validate }: TrainOptions): Promise<EpochMetrics> {
+  const started = performance.now();
+  const validation = await validate(0);
+  return {
     type: 'epoch',
     step: 0,
     epoch: -1,
     validation,
     learningRate: 0,
-    seconds: (Date.now() - started) / 1000,
-  });
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
-/** Validation where it is due, the schedule, the best checkpoint, early stopping. */
+/** Validation where it is due, the schedule, the best checkpoint, early stopping; null where it was interrupted. */
 async function endEpoch(
-  { config, run, model, validate }: TrainOptions,
+  { config, run, trainee, validate }: TrainOptions,
   state: TrainingState,
-  last: boolean,
+  total: number,
   started: number,
-): Promise<{ state: TrainingState; stop: boolean }> {
+  record: (line: EpochMetrics) => void,
+): Promise<TrainingState | null> {
   const { every } = config.validation;
+  const last = state.step >= total;
   const due = every > 0 && ((state.epoch + 1) % every === 0 || last);
-  const validation = due ? await validate() : null;
-  run.append({
-    type: 'epoch',
-    step: state.step,
-    epoch: state.epoch,
-    validation,
-    learningRate: config.optimizer.learningRate * state.schedule.factor,
-    seconds: (Date.now() - started) / 1000,
-  });
-  let next: TrainingState = { ...state, epoch: state.epoch + 1, batch: 0 };
-  if (!validation) return { state: next, stop: false };
-  next = { ...next, schedule: afterEpoch(config.schedule, state.schedule, state.epoch, validation.total) };
-  if (!state.best || validation.AP50 > state.best.AP50) {
-    next = { ...next, best: { epoch: state.epoch, AP50: validation.AP50 } };
-    saveBest(run, model, next);
-  }
+  const { model, average } = trainee;
+  const check = async (): Promise<TrainingState | null> => {
+    const validation = due ? await validate(state.step) : null;
+    if (due && !validation) return null;
+    const next = afterValidation(config, state, validation, last);
+    if (next.best !== state.best) saveBest(run, model, next);
+    record({
+      type: 'epoch',
+      step: state.step,
+      epoch: state.epoch,
+      validation,
+      learningRate: config.optimizer.learningRate * state.schedule.factor,
+      seconds: (performance.now() - started) / 1000,
+    });
+    return next;
+  };
+  return average ? await average.during(check) : await check();
+}
+
+/** The state that follows an epoch: a pure function of what was found. */
+export function afterValidation(
+  config: ExperimentConfig,
+  state: TrainingState,
+  validation: Validation | null,
+  last: boolean,
+): TrainingState {
+  const next: TrainingState = {
+    ...state,
+    epoch: state.epoch + 1,
+    batch: 0,
+    ended: last ? 'complete' : null,
+  };
+  if (!validation) return next;
   const { patience, minimumChange } = config.earlyStopping;
-  const better = state.stopping.best === null || validation.total < state.stopping.best - minimumChange;
-  const since = better ? 0 : state.stopping.since + 1;
-  next = { ...next, stopping: { best: better ? validation.total : state.stopping.best, since } };
-  return { state: next, stop: patience !== null && since >= patience };
+  const { best, since } = state.stopping;
+  const better = best === null || validation.total < best - minimumChange;
+  const stopping = better ? { best: validation.total, since: 0 } : { best, since: since + 1 };
+  const record = !state.best || validation.AP50 > state.best.AP50;
+  return {
+    ...next,
+    schedule: afterEpoch(config.schedule, state.schedule, state.epoch, validation.total),
+    best: record ? { epoch: state.epoch, AP50: validation.AP50 } : state.best,
+    stopping,
+    ended: last ? 'complete' : patience !== null && stopping.since >= patience ? 'early' : null,
+  };
 }

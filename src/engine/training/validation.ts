@@ -1,13 +1,23 @@
+import { tf } from '../../backend/tf';
+import { nextTurn } from '../../core/async';
 import { createProgress } from '../../core/progress';
+import { createRng } from '../../core/rng';
 import type { Dataset } from '../../data/dataset';
 import { recordToSample } from '../../data/record';
 import type { Sample } from '../../data/sample';
 import { LOSS_NAMES, type LossName, type MaskRcnn } from '../../detection/mask_rcnn';
+import { pickRandom } from '../../detection/sampler';
 import { evaluateCoco } from '../../metrics/coco';
 import { type EvaluationImage, truthImage } from '../../metrics/evaluation_image';
 import type { Instances } from '../../structures/instances';
 import type { ExperimentConfig } from '../config/types';
-import type { Validation } from './trainer';
+
+/** What a validation finds. */
+export interface Validation {
+  readonly losses: Readonly<Record<LossName, number>>;
+  readonly total: number;
+  readonly AP50: number;
+}
 
 /** Images that are never augmented and shared with nothing, held for repeated validation. */
 export interface ValidationSet {
@@ -30,31 +40,84 @@ export async function loadValidationSet(
   };
 }
 
-/** Predictions for every image. */
-export function predictSet(model: MaskRcnn, samples: readonly Sample[], enlarge: number): Instances[] {
+/** Predictions image by image; signals are heard between them. */
+export async function* predictEach(
+  model: MaskRcnn,
+  samples: readonly Sample[],
+  enlarge: number,
+): AsyncGenerator<Instances> {
   const progress = createProgress({ label: 'predicting', total: samples.length, unit: 'images' });
-  const predictions = samples.map((sample, i) => {
+  for (const [i, sample] of samples.entries()) {
     progress.update(i, sample.id);
-    return model.detect([sample], { enlarge })[0];
-  });
+    yield model.detect([sample], { enlarge })[0];
+    await nextTurn();
+  }
   progress.finish();
+}
+
+/** Predictions for every image. */
+export async function predictSet(
+  model: MaskRcnn,
+  samples: readonly Sample[],
+  enlarge: number,
+): Promise<Instances[]> {
+  const predictions: Instances[] = [];
+  for await (const found of predictEach(model, samples, enlarge)) predictions.push(found);
   return predictions;
 }
 
-/** Losses as in testing, with fixed sampling, and AP50 of the masks. No state is touched. */
-export function validate(model: MaskRcnn, set: ValidationSet, config: ExperimentConfig): Validation {
-  const { images, enlarge, maxDets } = config.validation;
+export interface ValidateOptions {
+  /** Steps done: what random samples of `validation.mode` training are drawn by. */
+  readonly step: number;
+  /** Asked between images; true ends the validation without a result. */
+  readonly interrupted?: () => boolean;
+}
+
+/**
+ * Losses as in testing, with fixed sampling, and AP50 of the masks; no state is touched. With `validation.mode` training
+ * losses are those of the report's code: random samples, and live norms that take the validation images in.
+ */
+export async function validate(
+  model: MaskRcnn,
+  set: ValidationSet,
+  config: ExperimentConfig,
+  { step, interrupted }: ValidateOptions,
+): Promise<Validation | null> {
+  const { images, enlarge, maxDets, mode } = config.validation;
   const samples = images === null ? set.samples : set.samples.slice(0, images);
   const losses = {} as Record<LossName, number>;
   for (const name of LOSS_NAMES) losses[name] = 0;
-  for (const sample of samples) {
-    const values = model.evaluateLosses([sample], enlarge);
+  const rng = createRng(config.seed).fork(`validation-${step}`);
+  for (const [i, sample] of samples.entries()) {
+    const values =
+      mode === 'evaluation'
+        ? model.evaluateLosses([sample], enlarge)
+        : trainingLosses(model, sample, enlarge, rng.fork(i));
     for (const name of LOSS_NAMES) losses[name] += values[name] / samples.length;
+    await nextTurn();
+    if (interrupted?.()) return null;
   }
-  const predictions = predictSet(model, samples, enlarge);
+  const predictions: Instances[] = [];
+  for await (const found of predictEach(model, samples, enlarge)) {
+    predictions.push(found);
+    if (interrupted?.()) return null;
+  }
   const { AP50 } = evaluateCoco(set.truth.slice(0, samples.length), predictions, {
     classes: config.model.numClasses - 1,
     maxDets,
   });
   return { losses, total: LOSS_NAMES.reduce((sum, name) => sum + losses[name], 0), AP50: Math.max(AP50, 0) };
+}
+
+function trainingLosses(
+  model: MaskRcnn,
+  sample: Sample,
+  enlarge: number,
+  rng: ReturnType<typeof createRng>,
+): Record<LossName, number> {
+  const values = {} as Record<LossName, number>;
+  const terms = tf.tidy(() => model.losses([sample], { training: true, pick: pickRandom(rng), enlarge }));
+  for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
+  tf.dispose(Object.values(terms));
+  return values;
 }

@@ -1,0 +1,13 @@
+/** In what the products of convolutions and matrices are computed. Weights, sums and everything else are float32. */
+export type Precision = 'float32' | 'bfloat16';
+
+let precision: Precision = 'float32';
+
+/** Sets the precision of every layer applied from now on. Takes effect where the kernels of this repository are. */
+export function setPrecision(value: Precision): void {
+  precision = value;
+}
+
+export function currentPrecision(): Precision {
+  return precision;
+}

@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { Dataset } from '../../data/dataset';
+import { PACKAGE_ROOT } from '../../weights/pretrained';
+
+/** Where a run came from: code, packages, data and weights. */
+export interface Lineage {
+  readonly code: {
+    /** null outside a git checkout. */
+    readonly commit: string | null;
+    /** What was changed and not committed, as git shows it; empty for a clean tree. */
+    readonly uncommitted: string;
+    /** SHA-256 of package-lock.json. */
+    readonly packages: string | null;
+  };
+  readonly data: {
+    readonly dir: string;
+    /** SHA-256 of every file of the images used, by its path in the folder; empty for data made in memory. */
+    readonly files: Readonly<Record<string, string>>;
+    /** One hash over all of them. */
+    readonly hash: string;
+  };
+  readonly weights: { readonly source: string; readonly sha256: string | null };
+}
+
+/** Reads and hashes what a run is made from. */
+export function traceLineage(
+  dataset: Dataset,
+  ids: readonly string[],
+  weights: { readonly source: string; readonly file: string | null },
+): Lineage {
+  const lock = path.join(PACKAGE_ROOT, 'package-lock.json');
+  const files = dataset.source?.kind === 'folder' ? dataFiles(dataset, ids) : {};
+  const hash = createHash('sha256').update(JSON.stringify(files)).digest('hex');
+  return {
+    code: {
+      commit: git('rev-parse', 'HEAD')?.trim() || null,
+      uncommitted: git('diff', 'HEAD') ?? '',
+      packages: fs.existsSync(lock) ? hashFile(lock) : null,
+    },
+    data: { dir: dataset.dir, files, hash },
+    weights: { source: weights.source, sha256: weights.file === null ? null : hashFile(weights.file) },
+  };
+}
+
+/** Hashes of the image and mask files of `ids`, by their paths in the folder, in order. */
+function dataFiles(dataset: Dataset, ids: readonly string[]): Record<string, string> {
+  const root = path.resolve(dataset.dir);
+  const hashes: Record<string, string> = {};
+  for (const id of [...ids].sort()) {
+    const folder = path.dirname(path.resolve(dataset.imageFile(id)));
+    for (const name of fs.readdirSync(folder).sort()) {
+      const file = path.join(folder, name);
+      if (fs.statSync(file).isFile()) hashes[path.relative(root, file)] = hashFile(file);
+    }
+  }
+  return hashes;
+}
+
+function hashFile(file: string): string {
+  return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
+}
+
+function git(...args: string[]): string | undefined {
+  try {
+    return execFileSync('git', args, {
+      cwd: PACKAGE_ROOT,
+      encoding: 'utf8',
+      maxBuffer: 64e6,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  } catch {
+    return undefined;
+  }
+}

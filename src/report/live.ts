@@ -1,0 +1,39 @@
+import { formatDuration } from '../core/progress';
+import type { RunHandle } from '../engine/run/child_run';
+import type { StepMetrics } from '../engine/run/run_folder';
+import type { RunState } from '../engine/run/run_list';
+import { lossFigure } from '../plots/loss_curves';
+import { svgToPng } from '../plots/png';
+import { figureToSvg } from '../plots/svg';
+import { curvePoints } from './run_page';
+
+interface Screen {
+  png(data: Uint8Array): void;
+  text(data: string): void;
+}
+
+/** Losses of a run that trains elsewhere, drawn over themselves until it ends; resolves with its last state. */
+export async function showLive(run: RunHandle): Promise<RunState> {
+  const { newDisplay } = require('tslab') as { newDisplay: () => Screen };
+  const [words, curves] = [newDisplay(), newDisplay()];
+  let drawn = -1;
+  return await run.finished((state) => {
+    if (state.steps === drawn && state.state === 'running') return;
+    drawn = state.steps;
+    words.text(describe(state));
+    const metrics = run.metrics();
+    const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+    if (steps.length > 1) curves.png(svgToPng(figureToSvg(lossFigure(steps, curvePoints(metrics))), 1.5));
+  });
+}
+
+function describe({ state, steps, totalSteps, AP50, secondsLeft }: RunState): string {
+  return [
+    state,
+    `step ${steps}${totalSteps === null ? '' : `/${totalSteps}`}`,
+    AP50 === null ? '' : `AP50 ${AP50.toFixed(3)}`,
+    secondsLeft === null ? '' : `${formatDuration(secondsLeft)} left`,
+  ]
+    .filter(Boolean)
+    .join('   ');
+}
