@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { answers, inRoot, makeFolder, root, run, SetupError, stamp, stamped } from './shell.mjs';
+import { buildKernels, kernelsFit, library, machineKey, sources } from './kernels.mjs';
+import { announce, answers, inRoot, makeFolder, root, run, SetupError, stamp, stamped } from './shell.mjs';
 import { gpuPresent, linkLibraries, nativeFolder, TENSORFLOW, wheelPlatform } from './tensorflow.mjs';
 
 const hashOf = (...files) => {
@@ -9,6 +10,8 @@ const hashOf = (...files) => {
   for (const file of files) hash.update(fs.readFileSync(inRoot(file)));
   return hash.digest('hex').slice(0, 16);
 };
+const kernelsKey = () =>
+  `${hashOf(...fs.readdirSync(sources).map((name) => path.join('src', 'backend', 'native', name)))} ${machineKey()}`;
 const python = () => inRoot('.venv', 'bin', 'python');
 const bindingPackage = inRoot('node_modules', '@tensorflow', 'tfjs-node-gpu');
 const bindingFile = path.join(bindingPackage, 'lib', 'napi-v8', 'tfjs_binding.node');
@@ -175,6 +178,21 @@ export const steps = [
         stamp('binding-kept', `${TENSORFLOW} ${process.arch}`);
       }
       stamp('binding', `${packagesKey()} ${nativeFolder()}`);
+    },
+  },
+  {
+    name: 'kernels',
+    why: "this repository's own kernels over oneDNN, compiled for this processor",
+    size: '40 MB to fetch, half a minute',
+    done: () => !kernelsFit() || (stamped('kernels', kernelsKey()) && fs.existsSync(library)),
+    make: async () => {
+      try {
+        await buildKernels(python());
+        stamp('kernels', kernelsKey());
+      } catch (error) {
+        fs.rmSync(library, { force: true });
+        announce(`kernels: not built, so TensorFlow's own serve, slower (${error.message})`);
+      }
     },
   },
   {

@@ -32,6 +32,10 @@ export function prepareRuntime(options: RuntimeOptions = {}): void {
   process.env.TF_NUM_INTRAOP_THREADS ??= String(cpus().length);
   process.env.TF_NUM_INTEROP_THREADS ??= '1';
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  // This repository's own kernels share the number of threads. They wait asleep: a spinning thread takes its core from
+  // TensorFlow's pool and from the workers that load images.
+  process.env.OMP_NUM_THREADS ??= process.env.TF_NUM_INTRAOP_THREADS;
+  process.env.GOMP_SPINCOUNT ??= '1000';
   if (chosenDevice() === 'cpu') {
     process.env.CUDA_VISIBLE_DEVICES = '-1';
     // CropAndResizeGradImage adds from several threads without locks unless asked to be deterministic.

@@ -1,4 +1,3 @@
-import { relu } from '../backend/activation';
 import { type Scalar, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
 import { Conv, type Mode } from '../layers/conv';
 import { kaimingNormal } from '../layers/init';
@@ -87,7 +86,7 @@ export class BoxBranch {
   apply(pooled: Tensor4D, mode: Mode): BoxOutput {
     const maps = this.convs.reduce((x, conv) => conv.apply(x, mode), pooled);
     let features = maps.reshape([maps.shape[0], -1]) as Tensor2D;
-    for (const layer of this.layers) features = relu(layer.apply(features));
+    for (const layer of this.layers) features = layer.apply(features, 'relu');
     return {
       features,
       classLogits: this.classScore.apply(features),

@@ -1,7 +1,7 @@
-import { relu } from '../backend/activation';
-import { type Scalar, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
+import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
 import { Conv, type Mode } from '../layers/conv';
 import { kaimingNormal, zeros } from '../layers/init';
+import { affine } from '../layers/linear';
 import { binaryCrossEntropyWithLogits, zeroLoss } from '../layers/losses';
 import type { Parameter, ParameterStore } from '../layers/parameters';
 import type { MaskRcnnConfig } from './config';
@@ -61,14 +61,18 @@ export class MaskBranch {
   apply(pooled: Tensor4D, mode: Mode): Tensor2D {
     const { fpnChannels: width, numClasses } = this.config;
     const hidden = this.convs.reduce((x, conv) => conv.apply(x, mode), pooled);
-    const up = tf.matMul(
+    // The four outputs of a pixel share one bias a channel.
+    const up = affine(
       hidden.reshape([-1, width]) as Tensor2D,
       this.upsample.variable as unknown as Tensor2D,
+      tf.tile(this.upsampleBias.variable as unknown as Tensor1D, [4]),
+      'relu',
     );
-    const pixels = relu(tf.add(up.reshape([-1, width]), this.upsampleBias.variable)) as Tensor2D;
-    return tf.add(
-      tf.matMul(pixels, this.logits.variable.reshape([width, numClasses])),
-      this.logitsBias.variable,
+    return affine(
+      up.reshape([-1, width]) as Tensor2D,
+      this.logits.variable.reshape([width, numClasses]) as Tensor2D,
+      this.logitsBias.variable as unknown as Tensor1D,
+      'none',
     );
   }
 

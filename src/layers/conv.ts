@@ -1,7 +1,9 @@
 import { relu, relu6 } from '../backend/activation';
 import { batchNormTraining } from '../backend/batch_norm';
 import { conv2dSame } from '../backend/conv2d';
-import { type Tensor1D, type Tensor4D, tf } from '../backend/tf';
+import { type FrozenNorm, fusedConv } from '../backend/fused_conv';
+import { hasKernels } from '../backend/kernels';
+import { type Tensor, type Tensor1D, type Tensor4D, tf } from '../backend/tf';
 import { ones, zeros } from './init';
 import type { Initializer, Parameter, ParameterStore } from './parameters';
 
@@ -57,6 +59,7 @@ export class Conv {
 
   /** [N, H, W, inputs] -> [N, H / stride, W / stride, outputs] */
   apply(x: Tensor4D, mode: Mode): Tensor4D {
+    if (hasKernels()) return this.applyFused(x, mode);
     let filter = this.weight.variable as unknown as Tensor4D;
     let shift = this.bias?.variable as unknown as Tensor1D | undefined;
     if (this.norm?.spec.mode === 'frozen') {
@@ -68,6 +71,18 @@ export class Conv {
     if (shift) y = tf.add(y, shift);
     if (this.norm?.spec.mode === 'live') y = this.norm.apply(y, mode);
     return activate(y, this.spec.activation ?? 'none');
+  }
+
+  private applyFused(x: Tensor4D, mode: Mode): Tensor4D {
+    const { stride = 1, padding = 'symmetric', depthwise = false, activation = 'none' } = this.spec;
+    const live = this.norm?.spec.mode === 'live';
+    const y = fusedConv(
+      x,
+      this.weight.variable as unknown as Tensor4D,
+      this.norm && !live ? this.norm.frozen() : (this.bias?.variable as unknown as Tensor1D | undefined),
+      { stride, padding, depthwise, activation: live ? 'none' : activation, inputGradient: this.spec.inputs > 3 },
+    );
+    return this.norm && live ? activate(this.norm.apply(y, mode), activation) : y;
   }
 
   private convolve(x: Tensor4D, filter: Tensor4D): Tensor4D {
@@ -90,7 +105,7 @@ function padded(x: Tensor4D, side: number): Tensor4D {
   ]);
 }
 
-export function activate(x: Tensor4D, activation: Activation): Tensor4D {
+export function activate<T extends Tensor>(x: T, activation: Activation): T {
   if (activation === 'none') return x;
   return activation === 'relu' ? relu(x) : relu6(x);
 }
@@ -114,6 +129,17 @@ export class Norm {
     this.bias = store.create(`${spec.name}.bias`, [channels], 'vector', zeros, frozen);
     this.mean = store.create(`${spec.name}.running_mean`, [channels], 'vector', zeros, true);
     this.variance = store.create(`${spec.name}.running_var`, [channels], 'vector', ones, true);
+  }
+
+  /** The norm as constants. */
+  frozen(): FrozenNorm {
+    return {
+      gamma: this.weight.variable as unknown as Tensor1D,
+      beta: this.bias.variable as unknown as Tensor1D,
+      mean: this.mean.variable as unknown as Tensor1D,
+      variance: this.variance.variable as unknown as Tensor1D,
+      epsilon: this.epsilon,
+    };
   }
 
   /** The norm as y = x * scale + offset, from the running statistics. */

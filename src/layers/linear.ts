@@ -1,4 +1,7 @@
-import { type Tensor2D, tf } from '../backend/tf';
+import { fusedConv } from '../backend/fused_conv';
+import { hasKernels } from '../backend/kernels';
+import { type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
+import { type Activation, activate } from './conv';
 import { biasUniform, linearUniform, zeros } from './init';
 import type { Initializer, Layout, Parameter, ParameterStore } from './parameters';
 
@@ -22,7 +25,26 @@ export class Linear {
   }
 
   /** [n, inputs] -> [n, outputs] */
-  apply(x: Tensor2D): Tensor2D {
-    return tf.add(tf.matMul(x, this.weight.variable as unknown as Tensor2D), this.bias.variable);
+  apply(x: Tensor2D, activation: Activation = 'none'): Tensor2D {
+    return affine(
+      x,
+      this.weight.variable as unknown as Tensor2D,
+      this.bias.variable as unknown as Tensor1D,
+      activation,
+    );
   }
+}
+
+/** activation(x w + b), rows of x [n, in] by w [in, out] and b [out]; in one kernel where there is one. */
+export function affine(x: Tensor2D, weight: Tensor2D, bias: Tensor1D, activation: Activation): Tensor2D {
+  const [rows, inputs] = x.shape;
+  const outputs = weight.shape[1];
+  if (!hasKernels() || rows === 0) return activate(tf.add(tf.matMul(x, weight), bias) as Tensor2D, activation);
+  const y = fusedConv(
+    x.reshape([1, rows, 1, inputs]) as Tensor4D,
+    weight.reshape([1, 1, inputs, outputs]) as Tensor4D,
+    bias,
+    { stride: 1, padding: 'same', depthwise: false, activation, inputGradient: true },
+  );
+  return y.reshape([rows, outputs]) as Tensor2D;
 }

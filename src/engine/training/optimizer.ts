@@ -1,3 +1,5 @@
+import { fusedNorm } from '../../backend/fused_sgd';
+import { hasKernels } from '../../backend/kernels';
 import { scoped } from '../../backend/scope';
 import { type Tensor, tf } from '../../backend/tf';
 import type { Parameter } from '../../layers/parameters';
@@ -43,5 +45,6 @@ export function rateFactor({ rateFactors }: OptimizerSection, name: string): num
 export function gradientNorm(gradients: readonly (Tensor | null)[]): number {
   const present = gradients.filter((gradient): gradient is Tensor => gradient !== null);
   if (!present.length) return 0;
+  if (hasKernels()) return fusedNorm(present);
   return scoped(() => Math.sqrt(tf.addN(present.map((g) => tf.sum(tf.square(g)))).dataSync()[0]));
 }

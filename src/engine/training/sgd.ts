@@ -1,3 +1,5 @@
+import { fusedSgd } from '../../backend/fused_sgd';
+import { hasKernels } from '../../backend/kernels';
 import { type Tensor, tf } from '../../backend/tf';
 import type { Parameter } from '../../layers/parameters';
 import type { Optimizer, StepOptions } from './optimizer';
@@ -21,6 +23,12 @@ export class Sgd implements Optimizer {
 
   step(gradients: readonly (Tensor | null)[], { rate, scale }: StepOptions): void {
     const { momentum, weightDecay } = this.options;
+    if (hasKernels()) {
+      const variables = this.parameters.map(({ variable }) => variable);
+      const rates = this.parameters.map(rate);
+      fusedSgd(variables, gradients, this.velocities(), { momentum, weightDecay, scale, rates });
+      return;
+    }
     this.parameters.forEach((parameter, i) => {
       const gradient = gradients[i];
       const { variable } = parameter;
@@ -35,6 +43,15 @@ export class Sgd implements Optimizer {
       this.buffers.set(MOMENTUM, parameter, velocity);
       variable.assign(moved);
       moved.dispose();
+    });
+  }
+
+  /** Momenta of all parameters, zero at first. */
+  private velocities(): Tensor[] {
+    return this.parameters.map((parameter) => {
+      if (!this.buffers.get(MOMENTUM, parameter))
+        this.buffers.set(MOMENTUM, parameter, tf.zerosLike(parameter.variable));
+      return this.buffers.get(MOMENTUM, parameter) as Tensor;
     });
   }
 }

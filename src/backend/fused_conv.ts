@@ -1,0 +1,63 @@
+import { type Attribute, runNativeOp } from './native_op';
+import { currentPrecision } from './precision';
+import { type Tensor, type Tensor1D, type Tensor4D, tf } from './tf';
+
+export interface FusedConvSpec {
+  readonly stride: number;
+  /** PyTorch's symmetric (size - 1) / 2, or TensorFlow's 'SAME'. */
+  readonly padding: 'symmetric' | 'same';
+  readonly depthwise: boolean;
+  readonly activation: 'none' | 'relu' | 'relu6';
+  /** Whether a gradient flows to the input: not to an image. */
+  readonly inputGradient: boolean;
+}
+
+/** A norm of constant statistics: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. All [C]. */
+export interface FrozenNorm {
+  readonly gamma: Tensor1D;
+  readonly beta: Tensor1D;
+  readonly mean: Tensor1D;
+  readonly variance: Tensor1D;
+  readonly epsilon: number;
+}
+
+const ACTIVATIONS = { none: 0, relu: 1, relu6: 2 } as const;
+
+/**
+ * Convolution, bias or frozen norm, and activation in one kernel of src/backend/native; so is the gradient, to the
+ * input, the filter and the bias. A frozen norm takes none.
+ *
+ * @param x [N, H, W, in] @param filter [h, w, in, out], depthwise [h, w, in, 1] @returns [N, H', W', out]
+ */
+export function fusedConv(
+  x: Tensor4D,
+  filter: Tensor4D,
+  shift: Tensor1D | FrozenNorm | undefined,
+  spec: FusedConvSpec,
+): Tensor4D {
+  const norm = shift && 'gamma' in shift ? shift : undefined;
+  const bias = shift && !('gamma' in shift) ? shift : undefined;
+  const constants = norm ? [norm.gamma, norm.beta, norm.mean, norm.variance] : [];
+  const attributes: Record<string, Attribute> = {
+    stride: { int: spec.stride },
+    symmetric: { int: spec.padding === 'symmetric' ? 1 : 0 },
+    depthwise: { int: spec.depthwise ? 1 : 0 },
+    activation: { int: ACTIVATIONS[spec.activation] },
+    reduced: { int: currentPrecision() === 'bfloat16' && !spec.depthwise ? 1 : 0 },
+    epsilon: { float: norm?.epsilon ?? 0 },
+    M: { int: bias ? 1 : constants.length },
+  };
+  const needs = { needs: { int: (spec.inputGradient ? 1 : 0) + (bias ? 2 : 0) } };
+  const op = tf.customGrad((...args: unknown[]) => {
+    const save = args[args.length - 1] as (tensors: Tensor[]) => void;
+    const [input, weights, ...rest] = args.slice(0, -1) as Tensor[];
+    const [value] = runNativeOp('CytobenchConv', attributes, [input, weights, ...rest, ...constants], 1);
+    save([value, input, weights, ...rest]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] =>
+      // An unwanted dx is empty: the tape leaves out what no variable needs.
+      runNativeOp('CytobenchConvGrad', { ...attributes, ...needs }, [dy, ...saved, ...constants], 3)
+        .slice(0, bias ? 3 : 2);
+    return { value, gradFunc };
+  }) as unknown as (...inputs: Tensor[]) => Tensor;
+  return op(x, filter, ...(bias ? [bias] : [])) as Tensor4D;
+}
