@@ -29,7 +29,8 @@ export async function buildKernels(python) {
   const files = fs.readdirSync(sources).filter((name) => name.endsWith('.cpp'));
   const flags = ['-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math', '-std=c++17'];
   const headers = [path.join(onednn(), 'include'), path.join(tensorflow, 'include')];
-  const relative = (target) => path.join('$ORIGIN', path.relative(folder, target));
+  // Not path.join: it would fold $ORIGIN into the path.
+  const relative = (target) => `$ORIGIN/${path.relative(folder, target)}`;
   run('g++', [
     ...['-shared', '-fPIC', '-fopenmp', '-fvisibility=hidden', ...flags],
     ...headers.map((header) => `-I${header}`),
@@ -52,7 +53,16 @@ function fetchOnednn(python, folder) {
   const wheels = path.join(folder, 'wheels');
   const names = ['onednn-cpu-gomp', 'onednn-devel-cpu-gomp'];
   run(python, [
-    ...['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '-d', wheels],
+    ...[
+      '-m',
+      'pip',
+      'download',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--disable-pip-version-check',
+      '-d',
+      wheels,
+    ],
     ...names.map((name) => `${name}==${ONEDNN}`),
   ]);
   run(python, ['-c', UNPACK, wheels, folder]);

@@ -55,8 +55,10 @@ export function fusedConv(
     save([value, input, weights, ...rest]);
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] =>
       // An unwanted dx is empty: the tape leaves out what no variable needs.
-      runNativeOp('CytobenchConvGrad', { ...attributes, ...needs }, [dy, ...saved, ...constants], 3)
-        .slice(0, bias ? 3 : 2);
+      runNativeOp('CytobenchConvGrad', { ...attributes, ...needs }, [dy, ...saved, ...constants], 3).slice(
+        0,
+        bias ? 3 : 2,
+      );
     return { value, gradFunc };
   }) as unknown as (...inputs: Tensor[]) => Tensor;
   return op(x, filter, ...(bias ? [bias] : [])) as Tensor4D;

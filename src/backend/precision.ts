@@ -3,7 +3,7 @@ export type Precision = 'float32' | 'bfloat16';
 
 let precision: Precision = 'float32';
 
-/** Sets the precision of every layer applied from now on. Takes effect where the kernels of this repository are. */
+/** Sets the precision of every layer applied from now on. It takes effect where the kernels are (`hasKernels`). */
 export function setPrecision(value: Precision): void {
   precision = value;
 }

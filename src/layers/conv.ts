@@ -80,7 +80,13 @@ export class Conv {
       x,
       this.weight.variable as unknown as Tensor4D,
       this.norm && !live ? this.norm.frozen() : (this.bias?.variable as unknown as Tensor1D | undefined),
-      { stride, padding, depthwise, activation: live ? 'none' : activation, inputGradient: this.spec.inputs > 3 },
+      {
+        stride,
+        padding,
+        depthwise,
+        activation: live ? 'none' : activation,
+        inputGradient: this.spec.inputs > 3,
+      },
     );
     return this.norm && live ? activate(this.norm.apply(y, mode), activation) : y;
   }

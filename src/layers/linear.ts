@@ -39,7 +39,8 @@ export class Linear {
 export function affine(x: Tensor2D, weight: Tensor2D, bias: Tensor1D, activation: Activation): Tensor2D {
   const [rows, inputs] = x.shape;
   const outputs = weight.shape[1];
-  if (!hasKernels() || rows === 0) return activate(tf.add(tf.matMul(x, weight), bias) as Tensor2D, activation);
+  if (!hasKernels() || rows === 0)
+    return activate(tf.add(tf.matMul(x, weight), bias) as Tensor2D, activation);
   const y = fusedConv(
     x.reshape([1, rows, 1, inputs]) as Tensor4D,
     weight.reshape([1, 1, inputs, outputs]) as Tensor4D,
