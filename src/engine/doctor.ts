@@ -18,7 +18,7 @@ export function diagnose(): Check[] {
   return [
     check('Node', () => process.version),
     check('native runtime', nativeRuntime, 'Run `npm run setup`.'),
-    check('precision', () => 'float32: the only one this build computes in'),
+    check('precision', precision),
     check('Jupyter kernel', kernel, 'Run `npm run setup`.'),
     optional(
       'browser',
@@ -31,6 +31,14 @@ export function diagnose(): Check[] {
       () => `${weightsCache()}${fs.existsSync(weightsCache()) ? '' : ' (made when first used)'}`,
     ),
   ];
+}
+
+/** What runtime.precision 'auto' comes to here, and why. */
+function precision(): string {
+  const { choosePrecision } =
+    require('../backend/choose_precision') as typeof import('../backend/choose_precision');
+  const choice = choosePrecision();
+  return `${choice.precision}: ${choice.reason}`;
 }
 
 function check(name: string, look: () => string, fix?: string): Check {

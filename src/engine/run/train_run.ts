@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { choosePrecision } from '../../backend/choose_precision';
 import { setPrecision } from '../../backend/precision';
 import { chosenThreads } from '../../backend/runtime';
 import { ConfigError, CytobenchError } from '../../core/errors';
@@ -214,7 +215,7 @@ function withClasses(config: ExperimentConfig, classes: readonly string[]): Expe
 /** Precision and threads as they will be: what a resume takes over. */
 function withRuntime(config: ExperimentConfig): ExperimentConfig {
   const { precision, threads } = config.runtime;
-  const chosen = precision === 'auto' ? 'float32' : precision;
+  const chosen = precision === 'auto' ? choosePrecision().precision : precision;
   return { ...config, runtime: { precision: chosen, threads: threads ?? chosenThreads() } };
 }
 
