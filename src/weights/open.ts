@@ -33,9 +33,11 @@ export function openWeights(path: string): WeightsFile {
 function list(file: ByteFile): Listing {
   if (file.size === 0) throw file.fail('the file is empty');
   const head = file.read(0, Math.min(16, file.size));
+  // First, for the length that a safetensors file begins with may have any bytes, those of a zip or a pickle too.
+  if (head.length >= 9 && head[8] === 0x7b && head.subarray(4, 8).every((byte) => byte === 0))
+    return openSafetensors(file);
   if (head[0] === 0x50 && head[1] === 0x4b) return openZip(file);
   if (head[0] === 0x80) return openLegacy(file);
-  if (head.length >= 9 && head[8] === 0x7b) return openSafetensors(file);
   throw file.fail('neither a PyTorch nor a safetensors file');
 }
 

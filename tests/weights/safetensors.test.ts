@@ -41,6 +41,22 @@ describe('safetensors', () => {
     });
   });
 
+  it('knows its own format whatever the length of the header', async () => {
+    // A file begins with that length: 0x80 also begins a pickle, 0x4b50 reads "PK" as a zip does.
+    await withTemporaryFolder((folder) => {
+      for (const length of [0x80, 0x4b50]) {
+        const out = path.join(folder, `${length}.safetensors`);
+        const tensor = { name: 'a', dtype: 'uint8', shape: [1], data: Uint8Array.of(7) } as const;
+        const write = (fill: number): number => {
+          writeSafetensors(out, [tensor], { note: 'x'.repeat(fill) });
+          return Number(fs.readFileSync(out).readBigUInt64LE(0));
+        };
+        assert.equal(write(length - write(0)), length);
+        assert.equal(openWeights(out).readBytes('a')[0], 7);
+      }
+    });
+  });
+
   it('refuses values that do not fill the shape, and leaves no file', async () => {
     await withTemporaryFolder((folder) => {
       const out = path.join(folder, 'x.safetensors');
