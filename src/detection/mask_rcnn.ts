@@ -53,6 +53,8 @@ export interface LossOptions {
 
 /** Mask R-CNN (He et al. 2017) with a feature pyramid. */
 export class MaskRcnn {
+  /** Everything it was built from. Nothing reads it later, so it is frozen: a change would not act. */
+  readonly config: MaskRcnnConfig;
   readonly parameters: ParameterStore;
   readonly backbone: Backbone;
   readonly pyramid: FeaturePyramid;
@@ -60,10 +62,9 @@ export class MaskRcnn {
   readonly roiHeads: RoiHeads;
 
   /** @param seed of the initial weights; null leaves zeros, for weights that are loaded next. */
-  constructor(
-    readonly config: MaskRcnnConfig,
-    seed: number | string | null = 0,
-  ) {
+  constructor(wanted: MaskRcnnConfig, seed: number | string | null = 0) {
+    const config = frozen(structuredClone(wanted));
+    this.config = config;
     this.parameters = new ParameterStore(seed === null ? null : createRng(seed).fork('weights'));
     const norm = { mode: config.norm, epsilon: config.normEpsilon };
     this.backbone =
@@ -145,6 +146,12 @@ export class MaskRcnn {
   dispose(): void {
     this.parameters.dispose();
   }
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
 }
 
 function toInstances(

@@ -117,10 +117,11 @@ export class RunFolder {
   }
 }
 
-/** Hash of what decides a run's result. */
-export function runHash(asked: Pick<RunDescription, 'config' | 'split'>): string {
-  const { config, split } = asked;
-  const decides = { config, train: split.train, val: split.val };
+/** Hash of what decides a run's result: not how many threads load its data, nor how often it is saved or logged. */
+export function runHash({ config, split }: Pick<RunDescription, 'config' | 'split'>): string {
+  const { logging: _, training, ...rest } = config;
+  const { workers: _workers, checkpointMinutes: _minutes, ...loop } = training;
+  const decides = { ...rest, training: loop, train: split.train, val: split.val };
   return createHash('sha256').update(JSON.stringify(decides)).digest('hex').slice(0, 8);
 }
 

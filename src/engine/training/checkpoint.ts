@@ -80,6 +80,8 @@ export function restoreCheckpoint(
     } catch (error) {
       if (name === 'before') throw error;
       say(`warning: ${(error as Error).message}: the checkpoint before it is used`);
+      // Out of the way, or the next save would put it in the place of the one before.
+      fs.renameSync(file, `${file}.damaged`);
     }
   }
   return null;

@@ -10,7 +10,7 @@ import type { TrainingState } from '../run/saved_state';
 import { restoreCheckpoint, saveBest, saveCheckpoint, type Trainee } from './checkpoint';
 import { openEvents } from './events';
 import { afterEpoch, INITIAL_SCHEDULE } from './schedule';
-import { requireFinite } from './step';
+import { NonFiniteError, requireFinite } from './step';
 import { takeStep } from './take_step';
 import type { Validation } from './validation';
 
@@ -70,31 +70,36 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (state.ended) return result(state.ended);
   if (state.step === 0 && state.epoch === 0 && config.validation.atStart)
     record(await validatedStart(options));
+  const save = (): void => saveCheckpoint(run, trainee, state);
   for (;;) {
     const started = performance.now();
-    for await (const batches of stepBatches(loader, state, config.training.accumulate)) {
-      if (state.step >= total) break;
-      const metrics = takeStep(trainee, batches, state, total, config);
-      record(metrics);
-      requireFinite(metrics.losses, metrics.gradientNorm, batches);
-      state = { ...state, step: state.step + 1, batch: state.batch + batches.length };
-      progress.update(
-        state.step,
-        `loss ${metrics.total.toFixed(3)}  rate ${metrics.learningRate.toPrecision(2)}`,
-      );
-      await nextTurn();
-      const reason = clock.reason();
-      if (reason || clock.checkpointDue()) saveCheckpoint(run, trainee, state);
-      if (reason) return result(reason);
-      if (state.step >= total) break;
+    try {
+      for await (const batches of stepBatches(loader, state, config.training.accumulate)) {
+        if (state.step >= total) break;
+        const metrics = takeStep(trainee, batches, state, total, config);
+        record(metrics);
+        requireFinite(metrics.losses, metrics.gradientNorm, batches);
+        state = { ...state, step: state.step + 1, batch: state.batch + batches.length };
+        progress.update(
+          state.step,
+          `loss ${metrics.total.toFixed(3)}  rate ${metrics.learningRate.toPrecision(2)}`,
+        );
+        await nextTurn();
+        const reason = clock.reason();
+        if (reason || clock.checkpointDue()) save();
+        if (reason) return result(reason);
+        if (state.step >= total) break;
+      }
+    } catch (error) {
+      throw keepProgress(error, save);
     }
     const ended = await endEpoch(options, state, total, started, record);
     if (!ended) {
-      saveCheckpoint(run, trainee, state);
+      save();
       return result(clock.reason() ?? 'time');
     }
     state = ended;
-    saveCheckpoint(run, trainee, state);
+    save();
     clock.saved();
     if (state.ended) break;
     const reason = clock.reason();
@@ -102,6 +107,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
   progress.finish();
   return result(state.ended);
+}
+
+/** What was learned before an error is kept, unless it is the learning that failed; the error stays the one told. */
+function keepProgress(error: unknown, save: () => void): unknown {
+  if (error instanceof NonFiniteError) return error;
+  try {
+    save();
+  } catch {
+    // A full disk fails twice: the checkpoint before is still there.
+  }
+  return error;
 }
 
 export function totalSteps({ training }: ExperimentConfig, loader: Loader): number {
