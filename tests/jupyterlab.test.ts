@@ -1,20 +1,10 @@
 import * as assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { chromium } from 'playwright-core';
 import { jupyterEnvironment, jupyterPython, runNotebook } from '../src/engine/notebook';
-import { ROOT, withTemporaryFolder } from './support';
-
-function browserPath(): string | undefined {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome'])
-    try {
-      return execFileSync('which', [name], { encoding: 'utf8' }).trim();
-    } catch {
-      // The next name.
-    }
-  return undefined;
-}
+import { browserPath, ROOT, withTemporaryFolder } from './support';
 
 /** Starts JupyterLab on `folder`; resolves with its address, token included. */
 function startLab(folder: string): { server: ChildProcess; address: Promise<string> } {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -40,4 +41,15 @@ export async function withTemporaryFolder<T>(work: (folder: string) => T | Promi
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A Chromium to look at pages with; undefined where there is none: such tests skip by name. */
+export function browserPath(): string | undefined {
+  for (const name of ['chromium', 'chromium-browser', 'google-chrome'])
+    try {
+      return execFileSync('which', [name], { encoding: 'utf8' }).trim();
+    } catch {
+      // The next name.
+    }
+  return undefined;
 }

@@ -14,6 +14,8 @@ interface EvaluateFlags extends CommonOptions {
   readonly overlays?: string;
   readonly model?: string;
   readonly weights?: string;
+  readonly tta?: boolean;
+  readonly ablate?: boolean;
 }
 
 /** `evaluate RUN`: predicts and scores. */
@@ -36,6 +38,8 @@ export function registerEvaluate(program: Command): void {
           'last',
         ]),
       )
+      .option('--tta', 'look at each image in six ways and merge what is found')
+      .option('--ablate', 'also tell what each step after the model does to the numbers')
       .option('--overlays <dir>', 'also draw truth beside prediction, an image each'),
   ).action(async (dir: string | undefined, flags: EvaluateFlags) => {
     const { evaluateRun, parseScoreThreshold } = await import('../engine/evaluate');
@@ -61,7 +65,10 @@ export function registerEvaluate(program: Command): void {
     const { analyse } = await import('../engine/analyse');
     const { formatInterval } = await import('../metrics/interval');
     const analysis = analyse(evaluation);
-    answer(flags, { ...report(evaluation), ...analysis }, () =>
+    const { ablationRows, formatAblation } = await import('./ablation_text');
+    const { ablation } = evaluation;
+    const rows = ablation ? { ablation: ablationRows(ablation) } : {};
+    answer(flags, { ...report(evaluation), ...analysis, ...rows }, () =>
       [
         `${evaluation.ids.length} images, ${source}; limits: ${limit} detections an image (model), ${segm.maxDets} per image and class (COCO)`,
         formatScores('masks', segm, classes),
@@ -70,6 +77,7 @@ export function registerEvaluate(program: Command): void {
         `AP50 ${formatInterval(analysis.intervals.AP50)}  PQ ${formatInterval(analysis.intervals.pq)}`,
         `AP50 would gain: ${analysis.errors.kinds.map(({ kind, count, gain }) => `${kind} ${gain?.toFixed(3) ?? '-'} (${count})`).join(', ')}`,
         `cells counted / true: ${analysis.counts.map(({ counted, truth }, k) => `${classes[k]} ${counted}/${truth}`).join(', ')}`,
+        ...(ablation ? formatAblation(ablation) : []),
       ].join('\n'),
     );
   });

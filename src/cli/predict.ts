@@ -1,20 +1,7 @@
 import type { Command } from 'commander';
-import type { CommonOptions } from './command';
 import { withCommonOptions } from './command';
 import { parseFactor, parseWhole } from './parse';
-
-export interface PredictFlags extends CommonOptions {
-  readonly out: string;
-  readonly formats: string;
-  readonly tile?: number;
-  readonly overlap?: number;
-  readonly enlarge?: number;
-  readonly scoreThreshold?: string;
-  readonly pixelSize?: number;
-  readonly checkpoint?: 'best' | 'last';
-  readonly model?: string;
-  readonly weights?: string;
-}
+import type { PredictFlags } from './predict_action';
 
 /** `predict RUN INPUT…`: files or folders to instances. */
 export function registerPredict(program: Command): void {
@@ -25,7 +12,11 @@ export function registerPredict(program: Command): void {
       .argument('<run>', 'a run folder or a model file')
       .argument('[input...]', 'images or folders of images')
       .requiredOption('--out <dir>', 'where to write')
-      .option('--formats <list>', 'coco, labels, geojson, csv, overlay', 'coco,labels,geojson,csv,overlay')
+      .option(
+        '--formats <list>',
+        'coco, labels, geojson, csv, overlay, viewer',
+        'coco,labels,geojson,csv,overlay',
+      )
       .option(
         '--tile <n>',
         'largest side seen at once, pixels of the image (default: 1024 / enlarge)',
@@ -38,6 +29,7 @@ export function registerPredict(program: Command): void {
         '--score-threshold <t>',
         'cells under it are left out everywhere: one, or class=T,… (default: the run’s, else 0.5; 0 keeps all, for AP)',
       )
+      .option('--tta', 'look at each image in six ways and merge what is found')
       .option('--checkpoint <name>', 'best or last')
       .option('--model <name>', 'with --weights: the architecture; every argument is then an input')
       .option('--weights <file>', 'bare weights in place of a run'),

@@ -5,9 +5,24 @@ import { parseScoreThreshold } from '../engine/evaluate';
 import { type LoadedModel, loadModel } from '../engine/model/load_model';
 import { Predictor } from '../engine/predict';
 import { listInputs, type PredictInput } from '../engine/predict_inputs';
+import { DEFAULT_VIEWS } from '../postprocess/views';
 import { PREDICTION_FORMATS, type PredictionFormat, PredictionWriter } from '../report/prediction_files';
-import { answer, say } from './command';
-import type { PredictFlags } from './predict';
+import { answer, type CommonOptions, say } from './command';
+
+/** What `predict` is asked. */
+export interface PredictFlags extends CommonOptions {
+  readonly out: string;
+  readonly formats: string;
+  readonly tile?: number;
+  readonly overlap?: number;
+  readonly enlarge?: number;
+  readonly scoreThreshold?: string;
+  readonly pixelSize?: number;
+  readonly tta?: boolean;
+  readonly checkpoint?: 'best' | 'last';
+  readonly model?: string;
+  readonly weights?: string;
+}
 
 /** What `--json` says of one image. */
 interface ImageAnswer {
@@ -31,7 +46,7 @@ export async function predictCommand(names: readonly string[], flags: PredictFla
   });
   const { classes } = loaded.about;
   const writer = new PredictionWriter(flags.out, formats, classes);
-  const images = await predictAll(loaded, inputs, flags, writer);
+  const images = await predictAll(loaded, inputs, flags, writer, formats);
   writer.finish();
   answer(flags, { out: flags.out, source: loaded.source, formats, images }, () => summary(images, flags.out));
 }
@@ -41,6 +56,7 @@ async function predictAll(
   inputs: readonly PredictInput[],
   flags: PredictFlags,
   writer: PredictionWriter,
+  formats: readonly PredictionFormat[],
 ): Promise<ImageAnswer[]> {
   const threshold =
     flags.scoreThreshold === undefined
@@ -58,6 +74,7 @@ async function predictAll(
         tile: flags.tile || undefined,
         overlap: flags.overlap,
         enlarge: flags.enlarge ?? about.enlarge * rescale(pixelSize, about.pixelSize),
+        views: flags.tta ? DEFAULT_VIEWS : undefined,
         refine: { threshold },
       });
       if (atModelLimit && threshold === 0)
@@ -71,6 +88,7 @@ async function predictAll(
         channelOrder: about.channelOrder,
         pixelSize,
         instances,
+        truth: formats.includes('viewer') ? await input.truth?.() : undefined,
       });
       const count = (k: number): number =>
         instances.labels.reduce((n, label) => n + (label === k + 1 ? 1 : 0), 0);

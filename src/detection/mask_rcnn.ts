@@ -11,8 +11,10 @@ import { createRng } from '../core/rng';
 import type { Mode } from '../layers/conv';
 import { ParameterStore } from '../layers/parameters';
 import { scaleBoxes } from '../structures/boxes';
+import type { CropMask } from '../structures/crop_mask';
 import type { Instances } from '../structures/instances';
 import { encodeCropMask } from '../structures/rle_raster';
+import type { SoftMask } from '../structures/soft_mask';
 import { type Backbone, FeaturePyramid } from './backbone';
 import type { MaskRcnnConfig } from './config';
 import { EfficientNetLite0 } from './efficientnet_lite';
@@ -49,6 +51,13 @@ export interface LossOptions {
   readonly pick: Pick;
   /** Factor by which the network sees the images larger. Default 1. */
   readonly enlarge?: number;
+}
+
+export interface DetectOptions {
+  /** Factor by which the network sees the images larger: small cells gain from it. Default 1. */
+  readonly enlarge?: number;
+  /** Draws a mask into its image, [height, width] pixels. Default: as torchvision pastes it. */
+  readonly drawMask?: (mask: SoftMask, image: ModelImage) => CropMask;
 }
 
 /** Mask R-CNN (He et al. 2017) with a feature pyramid. */
@@ -129,17 +138,17 @@ export class MaskRcnn {
     return batchImages(images, sizes, image);
   }
 
-  /**
-   * Instances of every image, in its own pixels, by falling score. Leaves no tensor behind.
-   * @param enlarge factor by which the network sees the images larger: small cells gain from it.
-   */
-  detect(images: readonly ModelImage[], { enlarge = 1 }: { enlarge?: number } = {}): Instances[] {
+  /** Instances of every image, in its own pixels, by falling score. Leaves no tensor behind. */
+  detect(
+    images: readonly ModelImage[],
+    { enlarge = 1, drawMask = pasteMask }: DetectOptions = {},
+  ): Instances[] {
     return scoped(() => {
       const batch = this.batch(images, false, enlarge);
       const features = this.features(batch, { training: false });
       const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false);
       const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes);
-      return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n]));
+      return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n], drawMask));
     });
   }
 
@@ -156,17 +165,21 @@ function frozen<T>(value: T): T {
 
 function toInstances(
   found: MaskedDetections,
-  { height, width }: ModelImage,
+  image: ModelImage,
   [h, w]: readonly [number, number],
+  drawMask: Required<DetectOptions>['drawMask'],
 ): Instances {
+  const { height, width } = image;
   const boxes = h === height && w === width ? found.boxes : scaleBoxes(found.boxes, width / w, height / h);
   const area = MASK_SIZE * MASK_SIZE;
-  const masks = Array.from(found.labels, (_, i) =>
-    encodeCropMask(
-      pasteMask(found.maskProbabilities, i * area, MASK_SIZE, boxes, i, height, width),
+  const masks = Array.from(found.labels, (_, i) => {
+    const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+    const probabilities = found.maskProbabilities.subarray(i * area, (i + 1) * area);
+    return encodeCropMask(
+      drawMask({ box: [x1, y1, x2, y2], size: MASK_SIZE, probabilities }, image),
       height,
       width,
-    ),
-  );
+    );
+  });
   return { height, width, boxes, scores: found.scores, labels: found.labels, masks };
 }

@@ -1,25 +1,18 @@
 import type { CropMask } from '../structures/crop_mask';
+import type { SoftMask } from '../structures/soft_mask';
 
 /** Masks come out where their probability is over this. */
 const MASK_THRESHOLD = 0.5;
 
 /**
- * Puts a size x size mask of probabilities back into the image (torchvision's paste_masks_in_image): padded by one,
- * the box enlarged to match and cut to whole pixels, resized bilinearly, thresholded.
- *
- * @param probabilities [size * size] at `at`. @param boxes pixels of the image; row `row`.
+ * Puts a mask of probabilities back into an image of [height, width] pixels (torchvision's paste_masks_in_image):
+ * padded by one, the box enlarged to match and cut to whole pixels, resized bilinearly, thresholded.
  */
 export function pasteMask(
-  probabilities: Float32Array,
-  at: number,
-  size: number,
-  boxes: Float32Array,
-  row: number,
-  imageHeight: number,
-  imageWidth: number,
+  { box: [x1, y1, x2, y2], size, probabilities }: SoftMask,
+  { height: imageHeight, width: imageWidth }: { readonly height: number; readonly width: number },
 ): CropMask {
   const padded = size + 2;
-  const [x1, y1, x2, y2] = boxes.subarray(row * 4, row * 4 + 4);
   const [left, right] = enlarge(x1, x2, padded / size);
   const [top, bottom] = enlarge(y1, y2, padded / size);
   const xs = positions(right - left + 1, padded);
@@ -31,7 +24,7 @@ export function pasteMask(
   const data = new Uint8Array(width * height);
   // Row and column 0 and size + 1 of the padded mask are zero.
   const read = (i: number, j: number): number =>
-    i < 1 || j < 1 || i > size || j > size ? 0 : probabilities[at + (i - 1) * size + j - 1];
+    i < 1 || j < 1 || i > size || j > size ? 0 : probabilities[(i - 1) * size + j - 1];
   for (let i = 0; i < height; i++) {
     const sy = i + y - top;
     const low = ys.low[sy];

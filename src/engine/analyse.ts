@@ -12,7 +12,9 @@ import {
   type Statistics,
 } from '../metrics/interval';
 import { cellStatistics, cocoStatistics } from '../metrics/statistics';
-import type { Evaluation } from './evaluate';
+import type { Instances } from '../structures/instances';
+import type { PortableModel } from '../weights/portable';
+import type { ValidationSet } from './validation';
 
 /** The numbers that decide an experiment. */
 export const HEADLINE = ['AP50', 'AP', 'pq', 'f1', 'aji'] as const;
@@ -26,7 +28,15 @@ export interface Analysis {
   readonly counts: readonly ClassCount[];
 }
 
-export function analyse(evaluation: Evaluation): Analysis {
+/** What is compared: the answer for a set of images, and how it counts. */
+export interface Compared {
+  readonly set: ValidationSet;
+  readonly predictions: readonly Instances[];
+  readonly about: Pick<PortableModel, 'classes' | 'thresholds'>;
+  readonly segm: { readonly maxDets: number };
+}
+
+export function analyse(evaluation: Compared): Analysis {
   const { set, predictions, about } = evaluation;
   const classes = about.classes.length;
   const detections = predictions.map((p) => detectionsOf(p));
@@ -40,17 +50,17 @@ export function analyse(evaluation: Evaluation): Analysis {
 }
 
 /** Differences b - a on the same images, resampled together. */
-export function compareEvaluations(a: Evaluation, b: Evaluation): Readonly<Record<Headline, PairedInterval>> {
+export function compareEvaluations(a: Compared, b: Compared): Readonly<Record<Headline, PairedInterval>> {
   const pairs = pairedIntervals(groupsOf(a), headlineStatistics(a), headlineStatistics(b));
   return Object.fromEntries(HEADLINE.map((key, i) => [key, pairs[i]])) as Record<Headline, PairedInterval>;
 }
 
-function groupsOf({ set }: Evaluation): string[] {
+function groupsOf({ set }: Compared): string[] {
   return set.truth.map(({ group, id }) => group ?? id);
 }
 
 /** Matching is done once; resamples only weigh the images. */
-function headlineStatistics({ set, predictions, about, segm }: Evaluation): Statistics {
+function headlineStatistics({ set, predictions, about, segm }: Compared): Statistics {
   const classes = about.classes.length;
   const detections = predictions.map((p) => detectionsOf(p));
   const coco = cocoStatistics(matchCoco(set.truth, detections, { classes, maxDets: segm.maxDets }), [

@@ -1,20 +1,25 @@
 import * as fs from 'node:fs';
 import { ConfigError, DataError, nearestName, UsageError } from '../core/errors';
+import { createProgress } from '../core/progress';
 import type { Dataset } from '../data/dataset';
 import { openDataset } from '../data/dataset';
+import { groupIds } from '../data/split/groups';
 import { readSplit } from '../data/split/split_file';
 import type { CellSummary } from '../metrics/cell_summary';
 import { evaluateCells } from '../metrics/cells';
 import { matchCoco } from '../metrics/coco';
 import { type CocoSummary, summarizeCoco } from '../metrics/coco_summary';
 import { detectionsOf } from '../metrics/evaluation_image';
+import { DEFAULT_VIEWS } from '../postprocess/views';
 import type { Instances } from '../structures/instances';
 import type { PortableModel } from '../weights/portable';
+import { type Ablation, ablate } from './ablate';
 import { loadModel } from './model/load_model';
+import { type PredictOptions, Predictor } from './predict';
 import { type RunDescription, RunFolder } from './run/run_folder';
-
+import { groupByOf } from './training/split';
 import { openTrainingData } from './training/training_data';
-import { loadValidationSet, predictSet, type ValidationSet } from './training/validation';
+import { loadValidationSet, type ValidationSet } from './training/validation';
 
 export interface EvaluateOptions {
   readonly data?: string;
@@ -27,6 +32,10 @@ export interface EvaluateOptions {
   readonly checkpoint?: 'best' | 'last';
   /** With bare weights: which architecture they are of. */
   readonly architecture?: string;
+  /** Looks at each image in several ways and merges what is found. */
+  readonly tta?: boolean;
+  /** Also tells what each step after the model does to the numbers. */
+  readonly ablate?: boolean;
 }
 
 /** What was predicted and what it is worth. */
@@ -47,20 +56,40 @@ export interface Evaluation {
   readonly perImage: readonly number[];
   /** Images on which the model's own limit of detections was reached. */
   readonly atModelLimit: number;
+  /** With `ablate`: what each step after the model does. */
+  readonly ablation?: readonly Ablation[];
 }
 
 /** Predicts and scores; by default the run's own split, part `val`. Takes a run folder or a portable model file. */
 export async function evaluateRun(where: string, options: EvaluateOptions = {}): Promise<Evaluation> {
   const { model, about, source } = loadModel(where, options);
+  const predictor = new Predictor(model);
   try {
     const run = fs.statSync(where).isDirectory() ? RunFolder.open(where).describe() : null;
     const { dataset, ids } = await chooseImages(run, about.classes, options);
-    const set = await loadValidationSet(dataset, ids);
-    const predictions = await predictSet(model, set.samples, about.enlarge);
-    return { run, about, source, dataset, ids, set, predictions, ...score(about, set, predictions, options) };
+    const groups = groupIds(dataset, ids, groupByOf(dataset, run?.config.data.groupBy));
+    const set = await loadValidationSet(dataset, ids, (id) => groups.get(id) ?? id);
+    const predict = (how: PredictOptions): Instances[] =>
+      predictAll(predictor, set, { enlarge: about.enlarge, ...how });
+    const predictions = predict(options.tta ? { views: DEFAULT_VIEWS } : {});
+    const scores = score(about, set, predictions, options);
+    const evaluation = { run, about, source, dataset, ids, set, predictions, ...scores };
+    return options.ablate ? { ...evaluation, ablation: ablate(evaluation, predict, options) } : evaluation;
   } finally {
+    predictor.dispose();
     model.dispose();
   }
+}
+
+function predictAll(predictor: Predictor, { samples }: ValidationSet, how: PredictOptions): Instances[] {
+  const label = how.views ? `predicting in ${how.views.length} views` : 'predicting';
+  const progress = createProgress({ label, total: samples.length, unit: 'images' });
+  const predictions = samples.map((sample, i) => {
+    progress.update(i, sample.id);
+    return predictor.predict(sample, how).instances;
+  });
+  progress.finish();
+  return predictions;
 }
 
 /** All metrics of given predictions. */

@@ -1,9 +1,12 @@
 import type { MaskRcnnConfig } from '../detection/config';
-import { MaskRcnn } from '../detection/mask_rcnn';
+import { type DetectOptions, MaskRcnn } from '../detection/mask_rcnn';
 import type { ModelImage } from '../detection/transform';
 import { joinTiles, placeInstances } from '../postprocess/join_tiles';
+import { predictViews } from '../postprocess/merge_views';
 import { type RefineSettings, refine } from '../postprocess/refine';
+import { drawSoftMask, type SoftMaskSettings } from '../postprocess/soft_masks';
 import { type Rect, tileGrid } from '../postprocess/tile_grid';
+import type { View } from '../postprocess/views';
 import type { Instances } from '../structures/instances';
 
 export interface PredictOptions {
@@ -15,6 +18,10 @@ export interface PredictOptions {
   readonly overlap?: number;
   /** Moves the grid of tiles. */
   readonly shift?: number;
+  /** How masks are drawn into the image; null: as torchvision pastes them. Default: `ANSWER_MASKS`. */
+  readonly masks?: SoftMaskSettings | null;
+  /** Looks at the image in each of these ways and merges what is found; default: once, as it is. */
+  readonly views?: readonly View[];
   /** Steps between the model and the answer; default: none. */
   readonly refine?: Partial<RefineSettings>;
 }
@@ -27,6 +34,9 @@ export interface ImagePrediction {
   /** Pieces on which the model's own limit of detections was reached. */
   readonly atModelLimit: number;
 }
+
+/** How masks are drawn unless asked otherwise: at the image's own resolution, by the network alone. */
+export const ANSWER_MASKS: SoftMaskSettings = { guide: 0 };
 
 /** Pixels of the network's input: the largest side seen at once, and what neighbours share. */
 export const NETWORK_TILE = 1024;
@@ -52,21 +62,51 @@ export class Predictor {
    * to `NETWORK_TILE` are predicted under the model's own limits, as in an evaluation; larger ones have room by area.
    */
   predict(picture: ModelImage, options: PredictOptions = {}): ImagePrediction {
-    const { enlarge = 1, shift = 0 } = options;
+    const { views, enlarge = 1 } = options;
+    const answer = views
+      ? this.predictFrom(views, picture, enlarge, options)
+      : this.predictOnce(picture, options);
+    return options.refine ? { ...answer, instances: refine(answer.instances, options.refine) } : answer;
+  }
+
+  private predictFrom(
+    views: readonly View[],
+    picture: ModelImage,
+    enlarge: number,
+    options: PredictOptions,
+  ): ImagePrediction {
+    let [tiles, atModelLimit] = [0, 0];
+    const instances = predictViews(
+      picture,
+      (seen, scale) => {
+        const one = this.predictOnce(seen, { ...options, enlarge: enlarge * scale });
+        tiles += one.tiles;
+        atModelLimit += one.atModelLimit;
+        return one.instances;
+      },
+      views,
+    );
+    return { instances, tiles, atModelLimit };
+  }
+
+  private predictOnce(picture: ModelImage, options: PredictOptions): ImagePrediction {
+    const { enlarge = 1, shift = 0, masks = ANSWER_MASKS } = options;
     const tile = options.tile ?? Math.max(1, Math.round(NETWORK_TILE / enlarge));
     const overlap = options.overlap ?? Math.min(Math.round(NETWORK_OVERLAP / enlarge), tile >> 1);
     const { height, width } = picture;
     const tiles = tileGrid(height, width, { tile, overlap, align: alignment(enlarge), shift });
+    const detect: DetectOptions = masks
+      ? { enlarge, drawMask: (mask, image) => drawSoftMask(mask, image, masks) }
+      : { enlarge };
     let atModelLimit = 0;
     const found = tiles.map(({ view }) => {
       const model = this.modelFor(picture, view, enlarge);
-      const [instances] = model.detect([cutOut(picture, view)], { enlarge });
+      const [instances] = model.detect([cutOut(picture, view)], detect);
       if (instances.labels.length >= model.config.box.detectionsPerImage) atModelLimit++;
       return placeInstances(instances, view.left, view.top, height, width);
     });
     const { nmsThreshold } = this.model.config.box;
-    const joined = tiles.length === 1 ? found[0] : joinTiles(tiles, found, { nmsThreshold });
-    const instances = options.refine ? refine(joined, options.refine) : joined;
+    const instances = tiles.length === 1 ? found[0] : joinTiles(tiles, found, { nmsThreshold });
     return { instances, tiles: tiles.length, atModelLimit };
   }
 

@@ -4,6 +4,8 @@ import { DataError } from '../core/errors';
 import { openDataset } from '../data/dataset';
 import { type ChannelOrder, readDatasetInfo } from '../data/dataset_info';
 import { IMAGE_EXTENSIONS, isImageName } from '../data/format';
+import { recordToSample } from '../data/record';
+import type { Sample } from '../data/sample';
 
 /** An image to predict. */
 export interface PredictInput {
@@ -14,6 +16,8 @@ export interface PredictInput {
   readonly pixelSize?: number;
   /** Where its folder says so; else it is taken to be that of the model's own images. */
   readonly channelOrder?: ChannelOrder;
+  /** Reads the true cells, where its folder is a labelled data set. */
+  readonly truth?: () => Promise<Sample>;
 }
 
 /**
@@ -46,7 +50,13 @@ async function fromFolder(dir: string): Promise<PredictInput[]> {
   const dataset = await openDataset(dir);
   const { channelOrder } = readDatasetInfo(dir);
   const { pixelSize } = dataset;
-  return dataset.ids.map((id) => ({ id, file: dataset.imageFile(id), pixelSize, channelOrder }));
+  return dataset.ids.map((id) => ({
+    id,
+    file: dataset.imageFile(id),
+    pixelSize,
+    channelOrder,
+    ...(dataset.labelled ? { truth: async () => recordToSample(await dataset.load(id), 1) } : {}),
+  }));
 }
 
 /** Where two would have one id: the file's whole name, then with its folder's before it. */

@@ -37,3 +37,11 @@ export function withMasks(instances: Instances, masks: readonly Rle[]): Instance
 export function sortInstances(instances: Instances): Instances {
   return selectInstances(instances, sortByScore(instances.scores));
 }
+
+/** Calls `visit` with the place in the image and in the crop of every pixel that is set. */
+export function eachPixel(mask: CropMask, imageWidth: number, visit: (at: number, k: number) => void): void {
+  for (let y = 0, k = 0; y < mask.height; y++) {
+    const row = (mask.y + y) * imageWidth + mask.x;
+    for (let x = 0; x < mask.width; x++, k++) if (mask.data[k] !== 0) visit(row + x, k);
+  }
+}

@@ -1,8 +1,7 @@
-import type { CropMask } from '../structures/crop_mask';
 import type { Instances } from '../structures/instances';
 import { sortByScore } from '../structures/nms';
 import { encodeCropMask, rleToCropMask } from '../structures/rle_raster';
-import { withMasks } from './map_masks';
+import { eachPixel, withMasks } from './map_masks';
 
 /**
  * Masks that share no pixel: what two cover goes to the higher score (the earlier row of equals). An instance left
@@ -57,12 +56,4 @@ function ownerMap({ height, width, scores, masks }: Instances): Int32Array {
       if (owners[at] === 0) owners[at] = i + 1;
     });
   return owners;
-}
-
-/** Calls `visit` with the place in the image and in the crop of every pixel that is set. */
-function eachPixel(mask: CropMask, imageWidth: number, visit: (at: number, k: number) => void): void {
-  for (let y = 0, k = 0; y < mask.height; y++) {
-    const row = (mask.y + y) * imageWidth + mask.x;
-    for (let x = 0; x < mask.width; x++, k++) if (mask.data[k] !== 0) visit(row + x, k);
-  }
 }

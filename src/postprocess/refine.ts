@@ -4,9 +4,10 @@ import { type MaskNmsSettings, suppressMasks } from './mask_nms';
 import { applyMorphology, type MorphologySettings } from './morphology';
 import { resolveOverlaps } from './overlaps';
 import { applySizeScore, type SizeScoreSettings } from './size_score';
+import { splitOverlaps } from './split_overlaps';
 import { applyThresholds } from './thresholds';
 
-/** The steps between a model's instances and the answer; null or false leaves one out. They run in this order. */
+/** The steps between a model's instances and the answer; null leaves one out. They run in this order. */
 export interface RefineSettings {
   readonly sizeScore: SizeScoreSettings | null;
   /** One score threshold for all classes, or one each. */
@@ -14,8 +15,8 @@ export interface RefineSettings {
   readonly morphology: MorphologySettings | null;
   readonly boundary: BoundarySettings | null;
   readonly maskNms: MaskNmsSettings | null;
-  /** Whether pixels that two cells cover go to the higher score. */
-  readonly overlaps: boolean;
+  /** What two cells cover: all to the higher score, or split between them; null leaves it to both. */
+  readonly overlaps: 'score' | 'split' | null;
 }
 
 /** Everything off: what the model says. */
@@ -25,7 +26,7 @@ export const NO_REFINEMENT: RefineSettings = {
   morphology: null,
   boundary: null,
   maskNms: null,
-  overlaps: false,
+  overlaps: null,
 };
 
 /** Runs the steps that are on. */
@@ -37,5 +38,6 @@ export function refine(instances: Instances, settings: Partial<RefineSettings>):
   if (morphology) result = applyMorphology(result, morphology);
   if (boundary) result = refineBoundaries(result, boundary);
   if (maskNms) result = suppressMasks(result, maskNms);
-  return overlaps ? resolveOverlaps(result) : result;
+  if (overlaps === 'split') return splitOverlaps(result);
+  return overlaps === 'score' ? resolveOverlaps(result) : result;
 }

@@ -9,9 +9,11 @@ import { contourColour, rgb } from '../plots/palette';
 import { toLabelMaps } from '../postprocess/overlaps';
 import type { Instances } from '../structures/instances';
 import { type CellRow, cellColumns, cellLine, csvText, measureCells } from './cell_table';
+import type { TrueCells } from './viewer/pack';
+import { viewerHtml } from './viewer/viewer_page';
 
 /** What predictions can be written as. */
-export const PREDICTION_FORMATS = ['coco', 'labels', 'geojson', 'csv', 'overlay'] as const;
+export const PREDICTION_FORMATS = ['coco', 'labels', 'geojson', 'csv', 'overlay', 'viewer'] as const;
 export type PredictionFormat = (typeof PREDICTION_FORMATS)[number];
 
 /** One predicted image. */
@@ -26,11 +28,13 @@ export interface PredictedImage {
   /** Micrometres a pixel, where known. */
   readonly pixelSize?: number;
   readonly instances: Instances;
+  /** The true cells, where they are known: the viewer shows them. */
+  readonly truth?: TrueCells;
 }
 
 /**
  * Writes predictions image by image: `results.json` and `ids.json` (COCO results and the images they are of),
- * `labels/` (a data set), `geojson/ID.geojson` (QuPath), `cells.csv` and `images.csv`, `overlays/ID.png`. Of an image
+ * `labels/` (a data set), `geojson/ID.geojson` (QuPath), `cells.csv` and `images.csv`, `overlays/ID.png`, `viewers/ID.html` (a page to look around in). Of an image
  * that has been written only its codes and lines of text are kept.
  */
 export class PredictionWriter {
@@ -69,6 +73,11 @@ export class PredictionWriter {
         await drawOverlay(predicted, contoursOf(instances), title, options),
       );
     }
+    if (wants('viewer'))
+      writeFileAtomic(
+        path.join(this.dir, 'viewers', `${id}.html`),
+        await viewerHtml({ ...predicted, title: id, classes: this.classes }),
+      );
   }
 
   /** Writes what is about all images. */

@@ -112,7 +112,11 @@ describe('detection on typed arrays', () => {
     const target = new Float32Array(784);
     projectMask(mask, boxes, 0, 64, 64, 28, target, 0);
     assert.ok(target.every((value) => Math.abs(value - 1) < 1e-6));
-    const pasted = pasteMask(target, 0, 28, boxes, 0, 64, 64);
+    const [x1, y1, x2, y2] = boxes;
+    const pasted = pasteMask(
+      { box: [x1, y1, x2, y2], size: 28, probabilities: target },
+      { height: 64, width: 64 },
+    );
     const area = pasted.data.reduce((sum, value) => sum + value, 0);
     // The paste covers the box to half a pixel on every side.
     assert.ok(Math.abs(area - 14 * 10) <= 28, `area ${area}`);

@@ -158,7 +158,7 @@ describe('all steps together', () => {
       morphology: REPORT_MORPHOLOGY,
       boundary: REPORT_BOUNDARY,
       maskNms: { within: 0.5, across: 0.7 },
-      overlaps: true,
+      overlaps: 'score' as const,
     });
     const maps = toLabelMaps(refined, 4);
     holdTime('all refinement of 1,000 cells', start, 2);
@@ -176,7 +176,12 @@ describe('all steps together', () => {
       labels: new Int32Array(0),
       masks: [],
     };
-    const all = { morphology: REPORT_MORPHOLOGY, boundary: REPORT_BOUNDARY, overlaps: true, threshold: 0.5 };
+    const all = {
+      morphology: REPORT_MORPHOLOGY,
+      boundary: REPORT_BOUNDARY,
+      overlaps: 'score' as const,
+      threshold: 0.5,
+    };
     assert.equal(refine(none, all).masks.length, 0);
   });
 });

@@ -17,8 +17,8 @@ export interface RunSplit {
 const PIECES = /^(.+)_r\d+c\d+$/;
 
 /** What part of an id is its group: as configured, as dataset.json says, else the image that pieces were cut from. */
-export function groupByOf(dataset: Dataset, config: ExperimentConfig): GroupBy {
-  if (config.data.groupBy !== null) return parseGroupBy(config.data.groupBy);
+export function groupByOf(dataset: Dataset, asked: string | null = null): GroupBy {
+  if (asked !== null) return parseGroupBy(asked);
   const known = defaultGroupBy(dataset);
   if (known.kind !== 'none') return known;
   return dataset.ids.every((id) => PIECES.test(id)) ? { kind: 'regex', pattern: PIECES.source } : known;
@@ -31,7 +31,7 @@ export async function splitRun(
   { counts, appearances }: Survey,
   file?: string,
 ): Promise<RunSplit> {
-  const groupBy = groupByOf(dataset, config);
+  const groupBy = groupByOf(dataset, config.data.groupBy);
   const { seed, data, validation } = config;
   if (validation.on === 'train') {
     const { train } = file ? restricted(readSplit(file), dataset) : { train: dataset.ids };

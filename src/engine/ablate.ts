@@ -1,0 +1,114 @@
+import { detectionsOf } from '../metrics/evaluation_image';
+import type { PairedInterval } from '../metrics/interval';
+import { sweepThresholds } from '../metrics/sweep';
+import { REPORT_BOUNDARY } from '../postprocess/boundary';
+import { DEFAULT_MASK_NMS } from '../postprocess/mask_nms';
+import { REPORT_MORPHOLOGY } from '../postprocess/morphology';
+import { type RefineSettings, refine } from '../postprocess/refine';
+import { REPORT_SIZE_SCORE } from '../postprocess/size_score';
+import { applyThresholds } from '../postprocess/thresholds';
+import { DEFAULT_VIEWS } from '../postprocess/views';
+import type { Instances } from '../structures/instances';
+import { type Compared, compareEvaluations, type Headline } from './analyse';
+import type { PredictOptions } from './predict';
+
+/** What one step between the model and the answer does to the numbers of a data set. */
+export interface Ablation {
+  readonly step: string;
+  /** Its values, in words. */
+  readonly setting: string;
+  /** Whether an answer goes through it unless asked otherwise. */
+  readonly byDefault: boolean;
+  /** `b - a`: with the step less without it, paired by image, intervals over groups. */
+  readonly effects: Readonly<Record<Headline, PairedInterval>>;
+}
+
+/** An answer and the score from which it counts for PQ, AJI and F1. */
+interface Answer {
+  readonly predictions: readonly Instances[];
+  readonly thresholds: readonly number[];
+}
+
+type Predict = (how: PredictOptions) => readonly Instances[];
+
+/** How far colours are asked where the image-guided border is tried. */
+const GUIDE = 1;
+
+/**
+ * Each step with and without, everything else as it is by default. Without a step of the first part, masks are pasted
+ * as torchvision does; thresholds are chosen by F1 on the other groups, never on the images that they are tried on.
+ */
+export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?: boolean }): Ablation[] {
+  const own: Answer = { predictions: base.predictions, thresholds: base.about.thresholds };
+  const row = (step: string, setting: string, a: Answer, b: Answer, byDefault = false): Ablation => ({
+    step,
+    setting,
+    byDefault,
+    effects: compareEvaluations(withAnswer(base, a), withAnswer(base, b)),
+  });
+  const step = (settings: Partial<RefineSettings>): Answer => ({
+    ...own,
+    predictions: own.predictions.map((instances) => refine(instances, settings)),
+  });
+  const views = tta ? DEFAULT_VIEWS : undefined;
+  const drawn = (masks: PredictOptions['masks']): Answer => ({
+    ...own,
+    predictions: predict({ masks, views }),
+  });
+  const rows = [
+    row('sub-pixel masks', 'bilinear at pixel centres', drawn(null), own, true),
+    row('image-guided border', `log odds of colour x ${GUIDE}`, own, drawn({ guide: GUIDE })),
+    row('class thresholds', 'best F1 on the other groups', own, crossThresholds(base)),
+    row('size-aware score', describeSizes(), own, step({ sizeScore: REPORT_SIZE_SCORE })),
+    row(
+      'morphology',
+      `close ${REPORT_MORPHOLOGY.close}, open ${REPORT_MORPHOLOGY.open}`,
+      own,
+      step({ morphology: REPORT_MORPHOLOGY }),
+    ),
+    row(
+      'boundary',
+      `largest piece under ${REPORT_BOUNDARY.largestUnder} px, holes filled`,
+      own,
+      step({ boundary: REPORT_BOUNDARY }),
+    ),
+    row(
+      'mask NMS',
+      `IoU ${DEFAULT_MASK_NMS.within} within, ${DEFAULT_MASK_NMS.across} across classes`,
+      own,
+      step({ maskNms: DEFAULT_MASK_NMS }),
+    ),
+    row('overlaps to the higher score', '', own, step({ overlaps: 'score' })),
+    row('overlaps split', 'grown from what is one cell’s alone', own, step({ overlaps: 'split' })),
+  ];
+  if (!tta) return rows;
+  const once: Answer = { ...own, predictions: predict({}) };
+  return [...rows, row('test-time augmentation', `${DEFAULT_VIEWS.length} views`, once, own)];
+}
+
+function withAnswer(base: Compared, { predictions, thresholds }: Answer): Compared {
+  return { ...base, predictions, about: { ...base.about, thresholds } };
+}
+
+/** Detections under thresholds that were chosen without their own group; what is left counts whatever its score. */
+function crossThresholds({ set, predictions, about }: Compared): Answer {
+  const groupOf = set.truth.map(({ group, id }) => group ?? id);
+  const classes = about.classes.length;
+  const kept = [...predictions];
+  for (const group of new Set(groupOf)) {
+    const others = [...groupOf.keys()].filter((i) => groupOf[i] !== group);
+    const sweeps = sweepThresholds(
+      others.map((i) => set.truth[i]),
+      others.map((i) => detectionsOf(predictions[i])),
+      { classes },
+    );
+    const thresholds = about.thresholds.map((value, k) => sweeps[k].best ?? value);
+    for (const [i, name] of groupOf.entries())
+      if (name === group) kept[i] = applyThresholds(predictions[i], thresholds);
+  }
+  return { predictions: kept, thresholds: about.classes.map(() => 0) };
+}
+
+function describeSizes(): string {
+  return REPORT_SIZE_SCORE.steps.map(({ share, factor }) => `x ${factor} under ${100 * share} %`).join(', ');
+}

@@ -1,0 +1,121 @@
+import { contourColour } from '../../plots/palette';
+import { type Contour, traceContours } from '../../structures/contour';
+import type { CropMask } from '../../structures/crop_mask';
+import type { Instances } from '../../structures/instances';
+import { sortByScore } from '../../structures/nms';
+import { rleArea } from '../../structures/rle';
+import { encodeCropMask, rleToCropMask } from '../../structures/rle_raster';
+import { boxesMeet, sharedPixels } from '../../structures/rle_sets';
+import { measureCells } from '../cell_table';
+import type { PackedRing, ViewedShape, ViewerData } from './viewer_data';
+
+/** Truth as a data set's sample holds it. */
+export interface TrueCells {
+  readonly labels: ArrayLike<number>;
+  readonly masks: readonly CropMask[];
+}
+
+export interface ViewedImage {
+  readonly title: string;
+  readonly height: number;
+  readonly width: number;
+  /** [height * width * 3] */
+  readonly image: Uint8Array;
+  readonly channelOrder: 'rgb' | 'bgr';
+  /** Micrometres a pixel, where known. */
+  readonly pixelSize?: number;
+  readonly classes: readonly string[];
+  readonly instances: Instances;
+  readonly truth?: TrueCells;
+  /** Score from which cells are shown at first. Default 0.5. */
+  readonly threshold?: number;
+}
+
+/** IoU from which a cell counts as found. */
+const MATCH = 0.5;
+
+/** What the page is told of an image: outlines, measurements, and which true cell each one covers. */
+export function packViewer(viewed: ViewedImage): ViewerData {
+  const { title, width, height, pixelSize, classes, instances, truth } = viewed;
+  const order = sortByScore(instances.scores);
+  const measured = measureCells(instances, viewed, classes, viewed.channelOrder);
+  const matches = truth ? matchTruth(instances, truth) : undefined;
+  const um = pixelSize ?? 1;
+  return {
+    title,
+    width,
+    height,
+    pixelSize: pixelSize ?? null,
+    classes: classes.map((name, k) => ({ name, colour: contourColour(k + 1) })),
+    measurements: [
+      { name: 'area', unit: pixelSize === undefined ? 'px' : 'µm²' },
+      { name: 'perimeter', unit: pixelSize === undefined ? 'px' : 'µm' },
+      { name: 'eccentricity', unit: '' },
+      { name: 'solidity', unit: '' },
+      { name: 'x, y', unit: 'px' },
+      { name: 'mean red, green, blue', unit: '' },
+    ],
+    cells: Array.from(order, (row) => {
+      const cell = measured[row];
+      return {
+        label: instances.labels[row],
+        score: rounded(instances.scores[row], 4),
+        rings: packRings(rleToCropMask(instances.masks[row])),
+        values: [
+          rounded(cell.area * um * um, 1),
+          rounded(cell.perimeter * um, 1),
+          rounded(cell.eccentricity, 2),
+          rounded(cell.solidity, 2),
+          `${Math.round(cell.x)}, ${Math.round(cell.y)}`,
+          cell.means.map((mean) => Math.round(mean)).join(', '),
+        ],
+        match: matches ? matches[row] : -1,
+      };
+    }),
+    truth: truth ? truth.masks.map((mask, i) => trueShape(mask, truth.labels[i])) : null,
+    threshold: viewed.threshold ?? 0.5,
+  };
+}
+
+function trueShape(mask: CropMask, label: number): ViewedShape {
+  return { label, rings: packRings(mask) };
+}
+
+function packRings(mask: CropMask): PackedRing[] {
+  return traceContours(mask).map(packRing);
+}
+
+/** A traced line begins at the end of a stretch to the right: the next piece goes up or down. */
+function packRing({ points }: Contour): PackedRing {
+  const ring = [points[0], points[1]];
+  for (let i = 2; i < points.length; i += 2)
+    ring.push((i / 2) % 2 === 1 ? points[i + 1] - points[i - 1] : points[i] - points[i - 2]);
+  return ring;
+}
+
+/** For each instance the true cell of its class with the greatest IoU, from 0.5 on; -1 for none. */
+function matchTruth(instances: Instances, truth: TrueCells): number[] {
+  const { height, width } = instances;
+  const codes = truth.masks.map((mask) => encodeCropMask(mask, height, width));
+  const areas = codes.map(rleArea);
+  return instances.masks.map((mask, i) => {
+    const crop = rleToCropMask(mask);
+    const area = rleArea(mask);
+    let [best, most] = [-1, MATCH];
+    truth.masks.forEach((other, t) => {
+      if (truth.labels[t] !== instances.labels[i] || !boxesMeet(boxOf(crop), boxOf(other))) return;
+      const shared = sharedPixels(mask.counts, codes[t].counts);
+      const iou = shared / (area + areas[t] - shared);
+      if (iou >= most) [best, most] = [t, iou];
+    });
+    return best;
+  });
+}
+
+function boxOf({ x, y, width, height }: CropMask): [number, number, number, number] {
+  return [x, y, width, height];
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
