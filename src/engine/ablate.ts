@@ -6,6 +6,7 @@ import { DEFAULT_MASK_NMS } from '../postprocess/mask_nms';
 import { REPORT_MORPHOLOGY } from '../postprocess/morphology';
 import { type RefineSettings, refine } from '../postprocess/refine';
 import { REPORT_SIZE_SCORE } from '../postprocess/size_score';
+import { GUIDED_SOFT_MASK } from '../postprocess/soft_masks';
 import { applyThresholds } from '../postprocess/thresholds';
 import { DEFAULT_VIEWS } from '../postprocess/views';
 import type { Instances } from '../structures/instances';
@@ -31,12 +32,9 @@ interface Answer {
 
 type Predict = (how: PredictOptions) => readonly Instances[];
 
-/** How far colours are asked where the image-guided border is tried. */
-const GUIDE = 1;
-
 /**
- * Each step with and without, everything else as it is by default. Without a step of the first part, masks are pasted
- * as torchvision does; thresholds are chosen by F1 on the other groups, never on the images that they are tried on.
+ * Each step with and without, everything else as it is by default. Without sub-pixel masks they are pasted as torchvision
+ * does; thresholds are chosen by F1 on the other groups, never on the images that they are tried on.
  */
 export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?: boolean }): Ablation[] {
   const own: Answer = { predictions: base.predictions, thresholds: base.about.thresholds };
@@ -55,9 +53,10 @@ export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?
     ...own,
     predictions: predict({ masks, views }),
   });
+  const unguided = drawn({ ...GUIDED_SOFT_MASK, guide: 0 });
   const rows = [
-    row('sub-pixel masks', 'bilinear at pixel centres', drawn(null), own, true),
-    row('image-guided border', `log odds of colour x ${GUIDE}`, own, drawn({ guide: GUIDE })),
+    row('sub-pixel masks', `boxes wider by ${GUIDED_SOFT_MASK.margin} px`, drawn(null), unguided, true),
+    row('image-guided border', `log odds of colour x ${GUIDED_SOFT_MASK.guide}`, unguided, own, true),
     row('class thresholds', 'best F1 on the other groups', own, crossThresholds(base)),
     row('size-aware score', describeSizes(), own, step({ sizeScore: REPORT_SIZE_SCORE })),
     row(

@@ -4,7 +4,7 @@ import type { ModelImage } from '../detection/transform';
 import { joinTiles, placeInstances } from '../postprocess/join_tiles';
 import { predictViews } from '../postprocess/merge_views';
 import { type RefineSettings, refine } from '../postprocess/refine';
-import { drawSoftMask, type SoftMaskSettings } from '../postprocess/soft_masks';
+import { drawSoftMask, GUIDED_SOFT_MASK, type SoftMaskSettings } from '../postprocess/soft_masks';
 import { type Rect, tileGrid } from '../postprocess/tile_grid';
 import type { View } from '../postprocess/views';
 import type { Instances } from '../structures/instances';
@@ -18,7 +18,7 @@ export interface PredictOptions {
   readonly overlap?: number;
   /** Moves the grid of tiles. */
   readonly shift?: number;
-  /** How masks are drawn into the image; null: as torchvision pastes them. Default: `ANSWER_MASKS`. */
+  /** How masks are drawn into the image; null: as torchvision pastes them. Default: `GUIDED_SOFT_MASK`. */
   readonly masks?: SoftMaskSettings | null;
   /** Looks at the image in each of these ways and merges what is found; default: once, as it is. */
   readonly views?: readonly View[];
@@ -34,9 +34,6 @@ export interface ImagePrediction {
   /** Pieces on which the model's own limit of detections was reached. */
   readonly atModelLimit: number;
 }
-
-/** How masks are drawn unless asked otherwise: at the image's own resolution, by the network alone. */
-export const ANSWER_MASKS: SoftMaskSettings = { guide: 0 };
 
 /** Pixels of the network's input: the largest side seen at once, and what neighbours share. */
 export const NETWORK_TILE = 1024;
@@ -90,7 +87,7 @@ export class Predictor {
   }
 
   private predictOnce(picture: ModelImage, options: PredictOptions): ImagePrediction {
-    const { enlarge = 1, shift = 0, masks = ANSWER_MASKS } = options;
+    const { enlarge = 1, shift = 0, masks = GUIDED_SOFT_MASK } = options;
     const tile = options.tile ?? Math.max(1, Math.round(NETWORK_TILE / enlarge));
     const overlap = options.overlap ?? Math.min(Math.round(NETWORK_OVERLAP / enlarge), tile >> 1);
     const { height, width } = picture;

@@ -70,6 +70,12 @@ describe('masks drawn between pixels', () => {
     assert.equal(areaOf(drawSoftMask(none, IMAGE)), 0);
   });
 
+  it('are wider by a margin, if asked', () => {
+    const soft = softDisc(30, 30, 10);
+    const wider = drawSoftMask(soft, IMAGE, { margin: 1, guide: 0 });
+    assert.ok(iou(wider, trueDisc(30, 30, 11)) > 0.97, 'a disc of one pixel more');
+  });
+
   it('go by colour where the network is undecided, if asked', () => {
     // Dark to column 33; the network is sure only up to 25 and sure of the outside from 40 on.
     const image = {
@@ -86,7 +92,7 @@ describe('masks drawn between pixels', () => {
       return mask.x + row.lastIndexOf(1) + 1;
     };
     assert.equal(right(drawSoftMask(soft, image)), 30, 'where the probability is a half');
-    assert.equal(right(drawSoftMask(soft, image, { guide: 1 })), 33, 'where the colour changes');
+    assert.equal(right(drawSoftMask(soft, image, { margin: 0, guide: 1 })), 33, 'where the colour changes');
   });
 });
 
