@@ -3,7 +3,7 @@
 // TILE and OVERLAP in pixels of the image; without them those of `predict`.
 import { openDataset } from '../src/data/dataset';
 import { recordToSample } from '../src/data/record';
-import { loadModel } from '../src/engine/load_model';
+import { loadModel } from '../src/engine/model/load_model';
 import { type PredictOptions, Predictor } from '../src/engine/predict';
 import { evaluateCoco } from '../src/metrics/coco';
 import { truthImage } from '../src/metrics/evaluation_image';

@@ -11,6 +11,7 @@ export { type Evaluation, evaluateRun } from './engine/evaluate';
 export { experimentNames, findExperiment } from './engine/experiments';
 export { type LoadedModel, loadModel } from './engine/model/load_model';
 export { Predictor } from './engine/predict';
+export { type PredictedPicture, predict } from './engine/predict_image';
 export { attachRun, type RunHandle, type StartOptions, startRun } from './engine/run/child_run';
 export { type Metrics, RunFolder } from './engine/run/run_folder';
 export { listRuns, type RunState } from './engine/run/run_list';
@@ -20,9 +21,18 @@ export type { CocoSummary } from './metrics/coco_summary';
 export type { Figure } from './plots/figure';
 export { accuracyFigure, lossFigure } from './plots/loss_curves';
 export { showFigure, showPng, showStatic } from './plots/notebook';
-export { drawOverlay, drawPanels } from './plots/overlay';
+export { drawPanels } from './plots/overlay';
 export { refine } from './postprocess/refine';
+export { cellTable } from './report/data_frames';
 export { showLive } from './report/live';
-export { drawEvaluated, drawExamples, worstAndBest } from './report/pictures';
+export {
+  drawEvaluated,
+  drawExamples,
+  drawOverlay,
+  gallery,
+  showOverlay,
+  worstAndBest,
+} from './report/pictures';
 export { curvePoints } from './report/run_page';
+export { viewerFrame, viewerHtml } from './report/viewer/viewer_page';
 export type { Instances } from './structures/instances';

@@ -112,10 +112,11 @@ export function report({
 }
 
 async function drawOverlays(evaluation: Evaluation, dir: string): Promise<void> {
-  const { drawEvaluated } = await import('../report/pictures');
+  const { drawEvaluated, gallery } = await import('../report/pictures');
   const { writeFileAtomic } = await import('../core/files');
   const path = await import('node:path');
   for (let i = 0; i < evaluation.ids.length; i++)
     writeFileAtomic(path.join(dir, `${evaluation.ids[i]}.png`), await drawEvaluated(evaluation, i));
-  say(`${evaluation.ids.length} pictures in ${dir}`);
+  writeFileAtomic(path.join(dir, 'gallery.png'), await gallery(evaluation));
+  say(`${evaluation.ids.length} pictures in ${dir}, the worst and best of them in gallery.png`);
 }

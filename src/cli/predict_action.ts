@@ -1,11 +1,10 @@
 import { nearestName, UsageError } from '../core/errors';
 import { createProgress } from '../core/progress';
-import { readImage } from '../data/image';
 import { parseScoreThreshold } from '../engine/evaluate';
 import { type LoadedModel, loadModel } from '../engine/model/load_model';
 import { Predictor } from '../engine/predict';
+import { answerPicture, readPicture } from '../engine/predict_image';
 import { listInputs, type PredictInput } from '../engine/predict_inputs';
-import { DEFAULT_VIEWS } from '../postprocess/views';
 import { PREDICTION_FORMATS, type PredictionFormat, PredictionWriter } from '../report/prediction_files';
 import { answer, type CommonOptions, say } from './command';
 
@@ -68,15 +67,20 @@ async function predictAll(
   try {
     for (const [i, input] of inputs.entries()) {
       progress.update(i, input.id);
-      const picture = await readPicture(input, about.channelOrder);
+      const picture = await readPicture(input.file, about.channelOrder, input.channelOrder);
       const pixelSize = flags.pixelSize ?? input.pixelSize;
-      const { instances, tiles, atModelLimit } = predictor.predict(picture, {
-        tile: flags.tile || undefined,
-        overlap: flags.overlap,
-        enlarge: flags.enlarge ?? about.enlarge * rescale(pixelSize, about.pixelSize),
-        views: flags.tta ? DEFAULT_VIEWS : undefined,
-        refine: { threshold },
-      });
+      const { instances, tiles, atModelLimit } = answerPicture(
+        predictor,
+        about,
+        { ...picture, pixelSize },
+        {
+          tile: flags.tile || undefined,
+          overlap: flags.overlap,
+          enlarge: flags.enlarge,
+          tta: flags.tta,
+          threshold,
+        },
+      );
       if (atModelLimit && threshold === 0)
         say(
           `warning: ${input.file}: the model's own limit of detections was reached in ${atModelLimit} of ${tiles} views`,
@@ -101,21 +105,6 @@ async function predictAll(
   }
   progress.finish();
   return images;
-}
-
-/** An image at another magnification is shown to the network at that of its training, where both are known. */
-function rescale(pixelSize: number | undefined, trained: number | null): number {
-  return pixelSize === undefined || trained === null ? 1 : pixelSize / trained;
-}
-
-async function readPicture(
-  { file, channelOrder }: PredictInput,
-  order: 'rgb' | 'bgr',
-): Promise<{ image: Uint8Array; height: number; width: number }> {
-  const { data: image, height, width } = await readImage(file);
-  if (channelOrder !== undefined && channelOrder !== order)
-    for (let i = 0; i < image.length; i += 3) [image[i], image[i + 2]] = [image[i + 2], image[i]];
-  return { image, height, width };
 }
 
 function parseFormats(list: string): PredictionFormat[] {

@@ -14,7 +14,7 @@ import {
 import { cellStatistics, cocoStatistics } from '../metrics/statistics';
 import type { Instances } from '../structures/instances';
 import type { PortableModel } from '../weights/portable';
-import type { ValidationSet } from './validation';
+import type { ValidationSet } from './training/validation';
 
 /** The numbers that decide an experiment. */
 export const HEADLINE = ['AP50', 'AP', 'pq', 'f1', 'aji'] as const;

@@ -76,6 +76,23 @@ export function drawContour(
     }
 }
 
+/** Colours the pixels of a mask, `opacity` 0..1. */
+export function tintMask(
+  canvas: Canvas,
+  mask: CropMask,
+  colour: string,
+  scale: number,
+  opacity: number,
+): void {
+  const paint = rgb(colour);
+  for (let y = 0; y < mask.height * scale; y++)
+    for (let x = 0; x < mask.width * scale; x++) {
+      if (mask.data[Math.floor(y / scale) * mask.width + Math.floor(x / scale)] === 0) continue;
+      const at = ((mask.y * scale + y) * canvas.width + mask.x * scale + x) * 3;
+      for (let c = 0; c < 3; c++) canvas.data[at + c] += opacity * (paint[c] - canvas.data[at + c]);
+    }
+}
+
 /** PNG bytes of a canvas, with SVG layers rendered to PNG laid over it. */
 export async function canvasToPng(
   canvas: Canvas,

@@ -1,7 +1,7 @@
 import type { CropMask } from '../structures/crop_mask';
 import type { Instances } from '../structures/instances';
 import { rleToCropMask } from '../structures/rle_raster';
-import { type Canvas, canvasOf, canvasToPng, drawContour, type Picture } from './canvas';
+import { type Canvas, canvasOf, canvasToPng, drawContour, type Picture, tintMask } from './canvas';
 import { contourColour } from './palette';
 import { svgToPng } from './png';
 import { escapeXml } from './svg';
@@ -10,6 +10,16 @@ import { escapeXml } from './svg';
 export interface LabelledContours {
   readonly labels: ArrayLike<number>;
   readonly masks: readonly CropMask[];
+  /** Rows that are tinted: what is wrong about them is told by `OverlayOptions.tinted`. */
+  readonly tinted?: ReadonlySet<number>;
+  /** With them each cell's score is written beside it. */
+  readonly scores?: ArrayLike<number>;
+}
+
+/** A picture with its contours under a title. */
+export interface Panel {
+  readonly title: string;
+  readonly contours: LabelledContours;
 }
 
 export interface OverlayOptions {
@@ -19,66 +29,86 @@ export interface OverlayOptions {
   readonly pixelSize?: number;
   /** Side of a picture pixel; default: so that the picture is about 700 pixels wide. */
   readonly scale?: number;
+  /** What a tinted cell is, for the legend. */
+  readonly tinted?: string;
 }
 
-/** Instances at or over a score as contours. */
-export function contoursOf(instances: Instances, scoreThreshold = 0): LabelledContours {
+/** Instances at or over a score as contours; with `scores` these are written beside them. */
+export function contoursOf(instances: Instances, scoreThreshold = 0, scores = false): LabelledContours {
   const rows = [...instances.labels.keys()].filter((i) => instances.scores[i] >= scoreThreshold);
   return {
     labels: rows.map((i) => instances.labels[i]),
     masks: rows.map((i) => rleToCropMask(instances.masks[i])),
+    ...(scores ? { scores: rows.map((i) => instances.scores[i]) } : {}),
   };
 }
 
 const GAP = 12;
 const HEADER = 30;
-const FOOTER = 34;
+/** Room for the scale bar beside the legend. */
+const BAR = 0.25;
+const TINT = 0.5;
 
 /** Pictures of one image side by side, each with its contours and title; legend and scale bar below. PNG bytes. */
 export async function drawPanels(
   picture: Picture,
-  panels: readonly { readonly title: string; readonly contours: LabelledContours }[],
+  panels: readonly Panel[],
   options: OverlayOptions,
 ): Promise<Buffer> {
-  const { classes, channelOrder = 'rgb', pixelSize } = options;
+  const { channelOrder = 'rgb', pixelSize } = options;
   const scale = options.scale ?? Math.max(1, Math.min(4, Math.ceil(600 / picture.width)));
-  const width = picture.width * scale;
-  const height = picture.height * scale;
-  const total: Canvas = {
-    width: panels.length * width + (panels.length - 1) * GAP,
-    height: HEADER + height + FOOTER,
-    data: new Uint8Array(
-      (panels.length * width + (panels.length - 1) * GAP) * (HEADER + height + FOOTER) * 3,
-    ).fill(255),
-  };
-  panels.forEach(({ contours }, i) => {
+  const [width, height] = [picture.width * scale, picture.height * scale];
+  const wide = panels.length * width + (panels.length - 1) * GAP;
+  const legend = legendOf(options, HEADER + height + 7, pixelSize ? wide * (1 - BAR) : wide);
+  const total = blank(wide, HEADER + height + 14 + legend.rows * LEGEND_ROW);
+  const texts = panels.flatMap(({ title, contours }, i) => {
+    const left = i * (width + GAP);
     const canvas = canvasOf(picture, channelOrder, scale);
-    contours.masks.forEach((mask, k) => {
-      drawContour(canvas, mask, contourColour(contours.labels[k]), scale, Math.max(1, Math.round(scale / 2)));
-    });
-    paste(total, canvas, i * (width + GAP), HEADER);
+    drawContours(canvas, contours, scale);
+    paste(total, canvas, left, HEADER);
+    const heading = `<text x="${left}" y="20" font-weight="bold">${escapeXml(title)}</text>`;
+    return [heading, ...scoreTexts(contours, left, HEADER, scale, canvas)];
   });
-  const titles = panels.map(
-    ({ title }, i) => `<text x="${i * (width + GAP)}" y="20" font-weight="bold">${escapeXml(title)}</text>`,
-  );
   const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${total.width}" height="${total.height}" font-family="DejaVu Sans" font-size="14" fill="#222">`,
-    ...titles,
-    ...legendOf(classes, HEADER + height + 22),
-    pixelSize ? scaleBar(total.width, HEADER + height + 22, pixelSize, scale) : '',
+    ...texts,
+    ...legend.svg,
+    pixelSize ? scaleBar(wide, HEADER + height + 22, pixelSize, scale) : '',
     '</svg>',
   ];
   return await canvasToPng(total, [{ png: svgToPng(svg.join(''), 1), left: 0, top: 0 }]);
 }
 
-/** One picture with contours. */
-export async function drawOverlay(
-  picture: Picture,
-  contours: LabelledContours,
-  title: string,
-  options: OverlayOptions,
-): Promise<Buffer> {
-  return await drawPanels(picture, [{ title, contours }], options);
+/** A white canvas. */
+export function blank(width: number, height: number): Canvas {
+  return { width, height, data: new Uint8Array(width * height * 3).fill(255) };
+}
+
+/** Contours in the colours of their classes, about half a picture pixel wide, and tints. */
+export function drawContours(canvas: Canvas, contours: LabelledContours, scale: number): void {
+  const { labels, masks, tinted } = contours;
+  masks.forEach((mask, k) => {
+    if (tinted?.has(k)) tintMask(canvas, mask, contourColour(labels[k]), scale, TINT);
+  });
+  masks.forEach((mask, k) => {
+    drawContour(canvas, mask, contourColour(labels[k]), scale, Math.max(1, Math.round(scale / 2)));
+  });
+}
+
+/** Each score at the upper right of its cell, with a dark rim, as SVG. */
+export function scoreTexts(
+  { masks, scores }: LabelledContours,
+  left: number,
+  top: number,
+  scale: number,
+  within: { readonly width: number },
+): string[] {
+  if (!scores) return [];
+  return masks.map((mask, k) => {
+    const x = left + Math.min((mask.x + mask.width) * scale, within.width - 24);
+    const y = top + Math.max(mask.y * scale + 4, 10);
+    return `<text x="${x}" y="${y}" font-size="10" fill="#fff" stroke="#000" stroke-width="2.5" stroke-linejoin="round" paint-order="stroke">${scores[k].toFixed(2)}</text>`;
+  });
 }
 
 /** Copies a canvas into another. */
@@ -90,14 +120,32 @@ export function paste(target: Canvas, source: Canvas, left: number, top: number)
     );
 }
 
-/** Colours and names of the classes in a row, as SVG. */
-export function legendOf(classes: readonly string[], y: number): string[] {
-  let x = 0;
-  return classes.map((name, i) => {
-    const entry = `<rect x="${x + 1}" y="${y - 11}" width="13" height="13" fill="${contourColour(i + 1)}" stroke="#444"/><text x="${x + 20}" y="${y}">${escapeXml(name)}</text>`;
-    x += 36 + name.length * 9;
-    return entry;
-  });
+/** Height of a legend's row, pixels. */
+export const LEGEND_ROW = 20;
+
+/**
+ * Colours and names of the classes, and what tints mean, in rows of up to `width` pixels, as SVG.
+ * @param top of the first row.
+ */
+export function legendOf(
+  { classes, tinted }: Pick<OverlayOptions, 'classes' | 'tinted'>,
+  top: number,
+  width: number,
+): { readonly svg: readonly string[]; readonly rows: number } {
+  let [x, rows] = [0, 1];
+  const entry = (name: string, box: string): string => {
+    const needs = 30 + name.length * 8.2;
+    if (x > 0 && x + needs > width) [x, rows] = [0, rows + 1];
+    const y = top + rows * LEGEND_ROW - 5;
+    const text = `<rect x="${x + 1}" y="${y - 11}" width="13" height="13" ${box}/><text x="${x + 20}" y="${y}">${escapeXml(name)}</text>`;
+    x += needs + 14;
+    return text;
+  };
+  const svg = [
+    ...classes.map((name, i) => entry(name, `fill="${contourColour(i + 1)}" stroke="#444"`)),
+    ...(tinted === undefined ? [] : [entry(tinted, 'fill="#999" stroke="#222" stroke-width="2"')]),
+  ];
+  return { svg, rows };
 }
 
 function scaleBar(width: number, y: number, pixelSize: number, scale: number): string {

@@ -77,13 +77,13 @@ export function cellColumns(micrometres: boolean): string[] {
   ];
 }
 
-/** One line of the table, in the order of `cellColumns`. */
-export function cellLine(
+/** The values of one cell in the order of `cellColumns`; NaN for micrometres where the pixel size is not known. */
+export function cellValues(
   image: string,
   row: CellRow,
   micrometres: boolean,
   pixelSize: number | undefined,
-): string {
+): (string | number)[] {
   const um = pixelSize ?? Number.NaN;
   const sizes = [row.x * um, row.y * um, row.area * um * um, row.perimeter * um];
   const numbers = [
@@ -91,8 +91,23 @@ export function cellLine(
     ...PIXELS.map((name) => row[name]),
     ...(micrometres ? sizes : []),
     ...COLOURS.flatMap((_, c) => [row.means[c], row.deviations[c]]),
-  ].map((value) => (Number.isFinite(value) ? String(Number(value.toFixed(4))) : ''));
-  return [csvText(image), row.cell, csvText(row.class), ...numbers].join(',');
+  ];
+  return [image, row.cell, row.class, ...numbers];
+}
+
+/** One line of the CSV file: numbers to four places, what is not known left empty. */
+export function cellLine(
+  image: string,
+  row: CellRow,
+  micrometres: boolean,
+  pixelSize: number | undefined,
+): string {
+  return cellValues(image, row, micrometres, pixelSize)
+    .map((value) => {
+      if (typeof value === 'string') return csvText(value);
+      return Number.isFinite(value) ? String(Number(value.toFixed(4))) : '';
+    })
+    .join(',');
 }
 
 /** A text as CSV holds it (RFC 4180). */

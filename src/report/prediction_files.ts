@@ -4,12 +4,12 @@ import { writeDatasetInfo } from '../data/dataset_info';
 import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exchange/coco_results_export';
 import { cellFeatures, geoJson } from '../data/exchange/geojson_export';
 import { writeRecord } from '../data/write_dataset';
-import { contoursOf, drawOverlay } from '../plots/overlay';
 import { contourColour, rgb } from '../plots/palette';
 import { toLabelMaps } from '../postprocess/overlaps';
 import type { Instances } from '../structures/instances';
 import { type CellRow, cellColumns, cellLine, csvText, measureCells } from './cell_table';
-import type { TrueCells } from './viewer/pack';
+import type { TrueCells } from './outcomes';
+import { drawOverlay } from './pictures';
 import { viewerHtml } from './viewer/viewer_page';
 
 /** What predictions can be written as. */
@@ -65,14 +65,11 @@ export class PredictionWriter {
       const counts = this.classes.map((name) => rows.filter((row) => row.class === name).length);
       this.counts.push([csvText(id), height, width, rows.length, ...counts].join(','));
     }
-    if (wants('overlay')) {
-      const title = `${id}: ${instances.labels.length} cells`;
-      const options = { classes: this.classes, channelOrder, pixelSize };
+    if (wants('overlay'))
       writeFileAtomic(
         path.join(this.dir, 'overlays', `${id}.png`),
-        await drawOverlay(predicted, contoursOf(instances), title, options),
+        await drawOverlay({ ...predicted, classes: this.classes }),
       );
-    }
     if (wants('viewer'))
       writeFileAtomic(
         path.join(this.dir, 'viewers', `${id}.html`),

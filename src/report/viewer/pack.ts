@@ -3,17 +3,10 @@ import { type Contour, traceContours } from '../../structures/contour';
 import type { CropMask } from '../../structures/crop_mask';
 import type { Instances } from '../../structures/instances';
 import { sortByScore } from '../../structures/nms';
-import { rleArea } from '../../structures/rle';
-import { encodeCropMask, rleToCropMask } from '../../structures/rle_raster';
-import { boxesMeet, sharedPixels } from '../../structures/rle_sets';
+import { rleToCropMask } from '../../structures/rle_raster';
 import { measureCells } from '../cell_table';
+import { coveredCells, type TrueCells } from '../outcomes';
 import type { PackedRing, ViewedShape, ViewerData } from './viewer_data';
-
-/** Truth as a data set's sample holds it. */
-export interface TrueCells {
-  readonly labels: ArrayLike<number>;
-  readonly masks: readonly CropMask[];
-}
 
 export interface ViewedImage {
   readonly title: string;
@@ -31,15 +24,12 @@ export interface ViewedImage {
   readonly threshold?: number;
 }
 
-/** IoU from which a cell counts as found. */
-const MATCH = 0.5;
-
 /** What the page is told of an image: outlines, measurements, and which true cell each one covers. */
 export function packViewer(viewed: ViewedImage): ViewerData {
   const { title, width, height, pixelSize, classes, instances, truth } = viewed;
   const order = sortByScore(instances.scores);
   const measured = measureCells(instances, viewed, classes, viewed.channelOrder);
-  const matches = truth ? matchTruth(instances, truth) : undefined;
+  const matches = truth ? coveredCells(instances, truth) : undefined;
   const um = pixelSize ?? 1;
   return {
     title,
@@ -91,29 +81,6 @@ function packRing({ points }: Contour): PackedRing {
   for (let i = 2; i < points.length; i += 2)
     ring.push((i / 2) % 2 === 1 ? points[i + 1] - points[i - 1] : points[i] - points[i - 2]);
   return ring;
-}
-
-/** For each instance the true cell of its class with the greatest IoU, from 0.5 on; -1 for none. */
-function matchTruth(instances: Instances, truth: TrueCells): number[] {
-  const { height, width } = instances;
-  const codes = truth.masks.map((mask) => encodeCropMask(mask, height, width));
-  const areas = codes.map(rleArea);
-  return instances.masks.map((mask, i) => {
-    const crop = rleToCropMask(mask);
-    const area = rleArea(mask);
-    let [best, most] = [-1, MATCH];
-    truth.masks.forEach((other, t) => {
-      if (truth.labels[t] !== instances.labels[i] || !boxesMeet(boxOf(crop), boxOf(other))) return;
-      const shared = sharedPixels(mask.counts, codes[t].counts);
-      const iou = shared / (area + areas[t] - shared);
-      if (iou >= most) [best, most] = [t, iou];
-    });
-    return best;
-  });
-}
-
-function boxOf({ x, y, width, height }: CropMask): [number, number, number, number] {
-  return [x, y, width, height];
 }
 
 function rounded(value: number, digits: number): number {
