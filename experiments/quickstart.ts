@@ -7,16 +7,8 @@ import type { Experiment } from '../src/engine/config/types';
 export const experiment = {
   name: 'quickstart',
   claim: '',
+  looks: ['curves', 'pictures'],
   config: {},
-  presets: {
-    cpu: {
-      augmentation: {
-        level: 'basic',
-        crop: 256,
-        enlarge: 1.5,
-      },
-    },
-  },
   variants: {
     base: {},
     // Measured on synthetic tissue of 256 px: AP50 0.63 after 200 steps at this rate, 0 at a tenth of it.

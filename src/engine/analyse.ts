@@ -55,12 +55,12 @@ export function compareEvaluations(a: Compared, b: Compared): Readonly<Record<He
   return Object.fromEntries(HEADLINE.map((key, i) => [key, pairs[i]])) as Record<Headline, PairedInterval>;
 }
 
-function groupsOf({ set }: Compared): string[] {
+export function groupsOf({ set }: Compared): string[] {
   return set.truth.map(({ group, id }) => group ?? id);
 }
 
 /** Matching is done once; resamples only weigh the images. */
-function headlineStatistics({ set, predictions, about, segm }: Compared): Statistics {
+export function headlineStatistics({ set, predictions, about, segm }: Compared): Statistics {
   const classes = about.classes.length;
   const detections = predictions.map((p) => detectionsOf(p));
   const coco = cocoStatistics(matchCoco(set.truth, detections, { classes, maxDets: segm.maxDets }), [

@@ -17,6 +17,8 @@ import { type Ablation, ablate } from './ablate';
 import { loadModel } from './model/load_model';
 import { type PredictOptions, Predictor } from './predict';
 import { type RunDescription, RunFolder } from './run/run_folder';
+import { savedState } from './run/saved_state';
+import { readStored, writeStored } from './stored_predictions';
 import { groupByOf } from './training/split';
 import { openTrainingData } from './training/training_data';
 import { loadValidationSet, type ValidationSet } from './training/validation';
@@ -36,6 +38,8 @@ export interface EvaluateOptions {
   readonly tta?: boolean;
   /** Also tells what each step after the model does to the numbers. */
   readonly ablate?: boolean;
+  /** Keep a run's predictions in its folder, and use those kept from the same weights and images. */
+  readonly stored?: boolean;
 }
 
 /** What was predicted and what it is worth. */
@@ -71,7 +75,11 @@ export async function evaluateRun(where: string, options: EvaluateOptions = {}):
     const set = await loadValidationSet(dataset, ids, (id) => groups.get(id) ?? id);
     const predict = (how: PredictOptions): Instances[] =>
       predictAll(predictor, set, { enlarge: about.enlarge, ...how });
-    const predictions = predict(options.tta ? { views: DEFAULT_VIEWS } : {});
+    const folder = options.stored && run ? RunFolder.open(where) : null;
+    const of = [source, about.enlarge, options.tta, folder && savedState(folder)?.step, ...ids].join(' ');
+    const kept = folder && readStored(folder, of);
+    const predictions = kept || predict(options.tta ? { views: DEFAULT_VIEWS } : {});
+    if (folder && !kept) writeStored(folder, of, predictions);
     const scores = score(about, set, predictions, options);
     const evaluation = { run, about, source, dataset, ids, set, predictions, ...scores };
     return options.ablate ? { ...evaluation, ablation: ablate(evaluation, predict, options) } : evaluation;

@@ -170,11 +170,27 @@ export type Differences<T> = T extends readonly unknown[]
     ? { readonly [K in keyof T]?: Differences<T[K]> }
     : T;
 
+/** What the report says of one variant: a difference of AP50 on its own data and model. */
+export interface Claim {
+  readonly variant: string;
+  /** Compared with; default: the first variant. */
+  readonly against?: string;
+  /** variant - against; 0: the report's text says that nothing should change. */
+  readonly difference: number;
+  /** Where the report says it, in a few words. */
+  readonly words: string;
+}
+
+/** What a report of an experiment shows beside its table. */
+export type Look = 'curves' | 'thresholds' | 'refinement' | 'pictures';
+
 /** One file of `experiments/`. */
 export interface Experiment {
   readonly name: string;
   /** What the report claims, in one sentence; empty where it claims nothing. */
   readonly claim: string;
+  readonly claims?: readonly Claim[];
+  readonly looks?: readonly Look[];
   /** Differences from the defaults that all variants share. */
   readonly config: Differences<ExperimentConfig>;
   /** Differences by preset, applied after `config`. */

@@ -1,0 +1,35 @@
+// The report's model without its optimisations: the library's anchors, no augmentation, no refinement.
+// The report: AP50 about 0.340, from ImageNet weights as its text says; its code starts from COCO weights.
+//   npx cytobench experiment baseline --data DIR --preset cpu      about 10 minutes a variant on two cores
+//   npx cytobench experiment baseline --data DIR --preset full     30 epochs, for a GPU
+import type { Experiment } from '../src/engine/config/types';
+
+export const experiment = {
+  name: 'baseline',
+  claim: 'The model without optimisations reaches AP50 0.340.',
+  claims: [
+    {
+      variant: 'text',
+      against: 'random',
+      difference: 0.34,
+      words: 'base model about 0.340; a model that has learned nothing has 0',
+    },
+  ],
+  looks: ['curves', 'pictures'],
+  config: {
+    model: { anchors: { sizes: [[32], [64], [128], [256], [512]] } },
+    augmentation: { level: 'none' },
+  },
+  presets: {
+    // No COCO weights are published for the light model: both variants start where its weights are, or from none.
+    smoke: { model: { weights: 'imagenet' } },
+    cpu: { model: { weights: 'imagenet' } },
+    full: { model: { weights: 'coco' } },
+  },
+  variants: {
+    // The preset decides: COCO weights in `full`, as the report's code; ImageNet weights in `cpu` and `smoke`.
+    code: {},
+    text: { model: { weights: 'imagenet' } },
+    random: { model: { weights: 'none' } },
+  },
+} as const satisfies Experiment;

@@ -1,0 +1,12 @@
+// Pictures: truth and prediction side by side, successes and failures alike.
+// The report shows successes.
+//   npx cytobench experiment visualisations --data DIR --preset cpu      about 8 minutes on two cores
+import type { Experiment } from '../src/engine/config/types';
+
+export const experiment = {
+  name: 'visualisations',
+  claim: 'Predictions outline most cells of all four classes.',
+  looks: ['pictures'],
+  config: { augmentation: { level: 'basic' } },
+  variants: { base: {} },
+} as const satisfies Experiment;
