@@ -18,7 +18,7 @@ export interface BenchReport {
 }
 
 /** Prints times by case; the ratio of the whole is that of its worst case. */
-export function answerBench(options: CommonOptions, report: BenchReport): void {
+export function answerBench(options: CommonOptions, report: BenchReport & Record<string, unknown>): void {
   const compared = report.cases.filter(({ ratio }) => ratio !== undefined);
   const worst = compared.reduce<BenchCase | undefined>(
     (most, one) => ((one.ratio as number) > (most?.ratio ?? -1) ? one : most),

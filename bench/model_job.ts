@@ -1,0 +1,54 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { MODELS, type ModelName } from '../src/detection/config';
+import { MaskRcnn } from '../src/detection/mask_rcnn';
+import type { ModelImage, Target } from '../src/detection/transform';
+import { generateImage, generateTargets, generateTensor } from '../src/engine/parity/generate';
+import { assign } from '../src/weights/load_state';
+import { writePortableModel } from '../src/weights/portable';
+
+/** What both sides of a model benchmark work on: a function of its three values. */
+export interface ModelJob {
+  readonly model: ModelName;
+  /** Side of the square image, pixels: what the network sees, since nothing resizes it. */
+  readonly size: number;
+  readonly cells: number;
+}
+
+/** The model with the generated weights of the golden files: sane activations, many detections. */
+export function buildJobModel({ model: name }: ModelJob): MaskRcnn {
+  const config = { ...MODELS[name], image: { ...MODELS[name].image, resize: 'never' as const } };
+  const model = new MaskRcnn(config, null);
+  for (const parameter of model.parameters.all())
+    assign(parameter, generateTensor(name, parameter.name, parameter.torchShape));
+  return model;
+}
+
+export function jobSample({ size, cells }: ModelJob): ModelImage & Target {
+  return {
+    height: size,
+    width: size,
+    image: generateImage('bench:image', size, size),
+    ...generateTargets('bench:targets', size, size, cells),
+  };
+}
+
+/** Writes what the peer reads: the weights, the image and its instances. */
+export function writeModelJob(folder: string, job: ModelJob): void {
+  const model = buildJobModel(job);
+  writePortableModel(path.join(folder, 'model.safetensors'), model, {
+    architecture: job.model,
+    config: model.config,
+    classes: ['a', 'b', 'c', 'd'],
+    pixelSize: null,
+    channelOrder: 'rgb',
+    enlarge: 1,
+    thresholds: [0.5, 0.5, 0.5, 0.5],
+  });
+  model.dispose();
+  const { image, boxes, labels, masks } = jobSample(job);
+  fs.writeFileSync(path.join(folder, 'image.bin'), new Uint8Array((image as Float32Array).buffer));
+  const crops = masks.map((mask) => ({ ...mask, data: Array.from(mask.data) }));
+  const text = JSON.stringify({ ...job, boxes: Array.from(boxes), labels: Array.from(labels), masks: crops });
+  fs.writeFileSync(path.join(folder, 'job.json'), text);
+}

@@ -1,0 +1,108 @@
+// This product's training steps or predictions, one for each line on standard input; a line of JSON answers each.
+//   node dist/bench/model_ours.js MODEL SIZE CELLS train|infer PRECISION [TRACE.json]
+import * as fs from 'node:fs';
+import * as readline from 'node:readline';
+import { choosePrecision } from '../src/backend/choose_precision';
+import { computeGradients } from '../src/backend/gradients';
+import { type Precision, setPrecision } from '../src/backend/precision';
+import { type Scalar, type Tensor1D, type Tensor2D, tf } from '../src/backend/tf';
+import { traceOps } from '../src/backend/trace';
+import { peakRssMb } from '../src/core/memory';
+import type { ModelName } from '../src/detection/config';
+import { LOSS_NAMES, type MaskRcnn } from '../src/detection/mask_rcnn';
+import { pickFirst } from '../src/detection/sampler';
+import { Sgd } from '../src/engine/training/sgd';
+import { disposeGradients } from '../src/engine/training/step';
+import { affine } from '../src/layers/linear';
+import { buildJobModel, jobSample, type ModelJob } from './model_job';
+
+const OPTIMIZER = { momentum: 0.9, weightDecay: 5e-4 };
+const RATE = 1e-5;
+
+/** Runs a part of the work under a name. */
+type Phase = <T>(name: string, part: () => T) => T;
+const untraced: Phase = (_, part) => part();
+
+async function main([name, size, cells, task, precision, trace]: readonly string[]): Promise<void> {
+  const job: ModelJob = { model: name as ModelName, size: Number(size), cells: Number(cells) };
+  const chosen = precision === 'auto' ? choosePrecision().precision : (precision as Precision);
+  const rates = { float32: matmulRate('float32'), bfloat16: matmulRate('bfloat16') };
+  setPrecision(chosen);
+  const model = buildJobModel(job);
+  const rois = countRois(model);
+  const work = task === 'train' ? training(model, job) : prediction(model, job);
+  const tell = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+  tell({ ready: true, precision: chosen, gigaflops: rates });
+  let done = 0;
+  for await (const _ of readline.createInterface({ input: process.stdin })) {
+    rois.length = 0;
+    const started = performance.now();
+    const values = work(untraced);
+    const seconds = (performance.now() - started) / 1000;
+    tell({ seconds, values, rois: rois.reduce((a, b) => a + b, 0), peakRssMb: peakRssMb() });
+    // The second piece of work: code and caches are built.
+    if (trace && ++done === 1)
+      fs.writeFileSync(trace, JSON.stringify({ traceEvents: traceOps((phase) => work(phase)) }));
+  }
+}
+
+/** Billions of operations a second in the product of two 1024 x 1024 matrices: the machine's own limit. */
+function matmulRate(precision: Precision): number {
+  setPrecision(precision);
+  const [a, b] = [tf.ones([1024, 1024]), tf.ones([1024, 1024])] as Tensor2D[];
+  const bias = tf.zeros([1024]) as Tensor1D;
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 6; i++) {
+    const started = performance.now();
+    tf.tidy(() => void affine(a, b, bias, 'none'));
+    best = Math.min(best, performance.now() - started);
+  }
+  tf.dispose([a, b, bias]);
+  return (2 * 1024 ** 3) / best / 1e6;
+}
+
+/** The number of regions of every call of the box head. */
+function countRois({ roiHeads: { box } }: MaskRcnn): number[] {
+  const counts: number[] = [];
+  const apply = box.apply.bind(box);
+  box.apply = (pooled, mode) => {
+    counts.push(pooled.shape[0]);
+    return apply(pooled, mode);
+  };
+  return counts;
+}
+
+function training(model: MaskRcnn, job: ModelJob): (phase: Phase) => object {
+  const sample = jobSample(job);
+  const parameters = model.parameters.trainable();
+  const optimizer = new Sgd(parameters, OPTIMIZER);
+  let done = 0;
+  return (phase) => {
+    const values: Record<string, number> = {};
+    const forward = (): Scalar => {
+      const terms = model.losses([sample], { training: true, pick: pickFirst });
+      for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
+      return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
+    };
+    const { value, grads } = phase('gradients', () =>
+      computeGradients(
+        () => phase('forward', forward),
+        parameters.map(({ variable }) => variable),
+      ),
+    );
+    value.dispose();
+    phase('optimizer', () => optimizer.step(grads, { rate: () => RATE, scale: 1, done: done++ }));
+    disposeGradients(grads);
+    return values;
+  };
+}
+
+function prediction(model: MaskRcnn, job: ModelJob): (phase: Phase) => object {
+  const sample = jobSample(job);
+  return (phase) => {
+    const [found] = phase('detect', () => model.detect([sample]));
+    return { detections: found.scores.length, best: found.scores[0] ?? 0 };
+  };
+}
+
+void main(process.argv.slice(2));
