@@ -23,6 +23,7 @@ export { accuracyFigure, lossFigure } from './plots/loss_curves';
 export { showFigure, showPng, showStatic } from './plots/notebook';
 export { drawPanels } from './plots/overlay';
 export { refine } from './postprocess/refine';
+export { curvePoints } from './report/curve_points';
 export { cellTable } from './report/data_frames';
 export { showLive } from './report/live';
 export {
@@ -33,6 +34,5 @@ export {
   showOverlay,
   worstAndBest,
 } from './report/pictures';
-export { curvePoints } from './report/run_page';
 export { viewerFrame, viewerHtml } from './report/viewer/viewer_page';
 export type { Instances } from './structures/instances';

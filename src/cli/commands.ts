@@ -5,6 +5,7 @@ import { registerData } from './data_command';
 import { registerDemo } from './demo';
 import { registerDoctor } from './doctor';
 import { registerEvaluate } from './evaluate';
+import { registerExperiment } from './experiment';
 import { registerExport } from './export';
 import { registerLab } from './lab';
 import { registerNotebook } from './notebook';
@@ -26,6 +27,7 @@ export function registerCommands(program: Command): void {
   registerDoctor(program);
   registerLab(program);
   registerTrain(program);
+  registerExperiment(program);
   registerRuns(program);
   registerStop(program);
   registerEvaluate(program);

@@ -26,6 +26,7 @@ export function registerCompare(program: Command): void {
           ({ a, b, metric, difference, low, high, groups, verdict }) =>
             `${b} - ${a}  ${metric} ${difference?.toFixed(3) ?? '-'} (${low?.toFixed(3) ?? '-'} to ${high?.toFixed(3) ?? '-'}, ${groups} groups): ${verdict}`,
         ),
+        ...result.orders.filter(({ disagree }) => disagree).map(({ a, b, text }) => `${b} - ${a}  ${text}`),
       ].join('\n'),
     );
   });

@@ -9,8 +9,9 @@ import { trainRun } from '../engine/run/train_run';
 import { accuracyFigure, lossFigure } from '../plots/loss_curves';
 import { svgToPng } from '../plots/png';
 import { figureToSvg } from '../plots/svg';
+import { curvePoints } from '../report/curve_points';
 import { drawEvaluated, worstAndBest } from '../report/pictures';
-import { curvePoints, runPage } from '../report/run_page';
+import { runPage } from '../report/run_page';
 
 export interface DemoResult {
   readonly page: string;

@@ -43,7 +43,7 @@ export function registerEvaluate(program: Command): void {
       .option('--overlays <dir>', 'also draw truth beside prediction, an image each'),
   ).action(async (dir: string | undefined, flags: EvaluateFlags) => {
     const { evaluateRun, parseScoreThreshold } = await import('../engine/evaluate');
-    const { formatScores, formatScore } = await import('./score_text');
+    const { formatConfusion, formatScores, formatScore, formatShares } = await import('./score_text');
     const { modelClasses } = await import('../engine/model/load_model');
     const architecture = flags.weights === undefined ? undefined : flags.model;
     const where = flags.weights ?? dir;
@@ -77,6 +77,9 @@ export function registerEvaluate(program: Command): void {
         `AP50 ${formatInterval(analysis.intervals.AP50)}  PQ ${formatInterval(analysis.intervals.pq)}`,
         `AP50 would gain: ${analysis.errors.kinds.map(({ kind, count, gain }) => `${kind} ${gain?.toFixed(3) ?? '-'} (${count})`).join(', ')}`,
         `cells counted / true: ${analysis.counts.map(({ counted, truth }, k) => `${classes[k]} ${counted}/${truth}`).join(', ')}`,
+        `found by size: ${formatShares(analysis.bySize)}`,
+        `found by crowding: ${formatShares(analysis.byCrowding)}`,
+        ...formatConfusion(classes, analysis.confusion),
         ...(ablation ? formatAblation(ablation) : []),
       ].join('\n'),
     );

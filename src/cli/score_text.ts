@@ -1,3 +1,4 @@
+import type { FoundShare } from '../metrics/breakdown';
 import type { CocoScores, CocoSummary } from '../metrics/coco_summary';
 
 const COLUMNS = ['AP', 'AP50', 'AP75', 'AR', 'APsmall', 'APmedium', 'APlarge'] as const;
@@ -18,4 +19,21 @@ export function formatScores(title: string, summary: CocoSummary, classes: reado
 /** Four decimals; `-` for COCO's -1 (nothing to find) and for null. */
 export function formatScore(value: number | null): string {
   return value === null || value < 0 ? '-' : value.toFixed(4);
+}
+
+/** Cells found of those there, part by part. */
+export function formatShares(shares: readonly FoundShare[]): string {
+  return shares.map(({ name, found, truths }) => `${name} ${found}/${truths}`).join(', ');
+}
+
+/** Truth by row, what it was taken for by column; the last of both is background. */
+export function formatConfusion(
+  classes: readonly string[],
+  matrix: readonly (readonly number[])[],
+): string[] {
+  const names = [...classes, 'background'];
+  const width = Math.max(...names.map(({ length }) => length), 6) + 2;
+  const row = (name: string, cells: readonly (string | number)[]): string =>
+    `${name.padEnd(width)}${cells.map((cell) => String(cell).padStart(width)).join('')}`;
+  return [row('truth \\ found', names), ...matrix.map((cells, r) => row(names[r], cells))];
 }

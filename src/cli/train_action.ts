@@ -58,7 +58,12 @@ export function presetOf(name: string): PresetName {
 }
 
 /** Synthetic tissue stands in for data in the smoke preset, and where an experiment is made for it. */
-function requireData(experiment: Experiment, variant: string, preset: PresetName, flags: TrainFlags): void {
+export function requireData(
+  experiment: Experiment,
+  variant: string,
+  preset: PresetName,
+  flags: Pick<TrainFlags, 'data' | 'set'>,
+): void {
   const synthetic = experiment.config.data?.synthetic ?? experiment.variants[variant].data?.synthetic;
   const named = flags.data !== undefined || flags.set.some((text) => text.startsWith('data.dir='));
   if (named || preset === 'smoke' || synthetic) return;
@@ -73,7 +78,12 @@ function threadsOf(run: string): number | null {
   return fs.existsSync(file) ? readJson<RunDescription>(file).config.runtime.threads : null;
 }
 
-function useThreads(threads: number | null, flags: TrainFlags, say: (line: string) => void): void {
+/** The threads of the native runtime, before it is loaded. */
+export function useThreads(
+  threads: number | null,
+  flags: Pick<TrainFlags, 'threads'>,
+  say: (line: string) => void,
+): void {
   if (threads === null) return;
   if (flags.threads !== undefined && Number(flags.threads) !== threads)
     say(`the run's own number of threads is used: ${threads}, not ${chosenThreads()}`);

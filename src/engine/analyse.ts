@@ -1,8 +1,9 @@
+import { type FoundShare, foundByCrowding, foundBySize } from '../metrics/breakdown';
 import { countCells } from '../metrics/cell_counts';
 import { matchCells } from '../metrics/cell_match';
 import { matchCoco } from '../metrics/coco';
 import { type ClassCount, countClasses } from '../metrics/counting';
-import { analyzeErrors, type ErrorAnalysis } from '../metrics/error_analysis';
+import { analyzeErrors, confusionMatrix, type ErrorAnalysis } from '../metrics/error_analysis';
 import { detectionsOf } from '../metrics/evaluation_image';
 import {
   type Interval,
@@ -26,6 +27,11 @@ export interface Analysis {
   readonly errors: ErrorAnalysis;
   /** [K] */
   readonly counts: readonly ClassCount[];
+  /** [K + 1][K + 1] cells by true class (row) and predicted class (column) at the lowest class threshold; the last is background. */
+  readonly confusion: readonly (readonly number[])[];
+  /** Cells found, in quarters by size, and by the number of their neighbours. */
+  readonly bySize: readonly FoundShare[];
+  readonly byCrowding: readonly FoundShare[];
 }
 
 /** What is compared: the answer for a set of images, and how it counts. */
@@ -46,6 +52,9 @@ export function analyse(evaluation: Compared): Analysis {
     intervals: Object.fromEntries(HEADLINE.map((key, i) => [key, found[i]])) as Record<Headline, Interval>,
     errors: analyzeErrors(set.truth, detections, { classes }),
     counts: countClasses(cells, classes),
+    confusion: confusionMatrix(set.truth, detections, { classes, minScore: Math.min(...about.thresholds) }),
+    bySize: foundBySize(set.truth, cells),
+    byCrowding: foundByCrowding(set.truth, cells),
   };
 }
 

@@ -1,4 +1,6 @@
 import { DataError, UsageError } from '../core/errors';
+import { type Disagreement, explainDisagreement, viewRun } from '../metrics/disagreement';
+import { detectionsOf } from '../metrics/evaluation_image';
 import type { Interval } from '../metrics/interval';
 import { analyse, compareEvaluations, HEADLINE, type Headline } from './analyse';
 import { type Evaluation, evaluateRun } from './evaluate';
@@ -15,6 +17,12 @@ export interface ComparedPair {
   readonly verdict: 'difference shown' | 'no difference shown';
 }
 
+/** Two runs that AP50 and PQ put in opposite order, and what that comes from. */
+export interface ComparedOrder extends Disagreement {
+  readonly a: string;
+  readonly b: string;
+}
+
 export interface Comparison {
   readonly metrics: readonly {
     readonly run: string;
@@ -22,6 +30,8 @@ export interface Comparison {
     readonly interval: Interval;
   }[];
   readonly pairs: readonly ComparedPair[];
+  /** Where AP and PQ disagree: from boundaries, scores or duplicates. */
+  readonly orders: readonly ComparedOrder[];
 }
 
 /** Evaluates every run on the images of the first and compares each with it, image for image. */
@@ -52,5 +62,12 @@ export async function compareRuns(
       return { a: runs[0], b: runs[i + 1], metric, difference: value, low, high, groups, verdict };
     });
   });
-  return { metrics, pairs };
+  const views = evaluations.map(({ set, predictions, about }) => {
+    const detections = predictions.map((found) => detectionsOf(found));
+    return viewRun(set.truth, detections, about.classes.length, about.thresholds);
+  });
+  const orders = views
+    .slice(1)
+    .map((view, i) => ({ a: runs[0], b: runs[i + 1], ...explainDisagreement(views[0], view) }));
+  return { metrics, pairs, orders };
 }

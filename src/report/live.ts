@@ -5,7 +5,7 @@ import type { RunState } from '../engine/run/run_list';
 import { lossFigure } from '../plots/loss_curves';
 import { svgToPng } from '../plots/png';
 import { figureToSvg } from '../plots/svg';
-import { curvePoints } from './run_page';
+import { curvePoints } from './curve_points';
 
 interface Screen {
   png(data: Uint8Array): void;

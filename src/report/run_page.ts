@@ -1,11 +1,14 @@
 import { UsageError } from '../core/errors';
 import { formatDuration } from '../core/progress';
+import { analyse } from '../engine/analyse';
 import type { Evaluation } from '../engine/evaluate';
-import type { EpochMetrics, Metrics, StepMetrics } from '../engine/run/run_folder';
-import { accuracyFigure, lossFigure } from '../plots/loss_curves';
-import { escapeXml, figureToSvg } from '../plots/svg';
+import type { Metrics, StepMetrics } from '../engine/run/run_folder';
+import { escapeXml } from '../plots/svg';
+import { curvePoints } from './curve_points';
 import { htmlPage, picture, table } from './html';
 import { drawEvaluated, drawExamples, worstAndBest } from './pictures';
+import { curvesSection, errorsSection, lineageSection, scoresSection, settingsSection } from './sections';
+import { viewerFrame, viewerHtml } from './viewer/viewer_page';
 
 export interface RunPageOptions {
   readonly evaluation: Evaluation;
@@ -15,69 +18,68 @@ export interface RunPageOptions {
 
 /** The page of one run: where it started, what it was asked, how it learned, what it finds. One file, no network. */
 export async function runPage({ evaluation, metrics, run }: RunPageOptions): Promise<string> {
-  const { run: description, segm, bbox, cells, ids, dataset } = evaluation;
+  const { run: description, segm, ids, dataset } = evaluation;
   if (!description) throw new UsageError('a page is of a run; a model file has no history');
-  const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+  const { experiment, variant, config, split, start } = description;
   const validations = curvePoints(metrics);
+  const before = validations[0]?.step === 0 ? `; before training ${validations[0].AP50.toFixed(3)}` : '';
   const { worst, best } = worstAndBest(evaluation);
-  const seconds = steps.reduce((sum, line) => sum + line.seconds, 0);
-  const number = (value: number | null): string => (value === null || value < 0 ? '–' : value.toFixed(3));
-  const examples = await drawExamples(dataset, description.split.train.slice(0, 2));
-  return htmlPage(`${description.experiment} ${description.variant}`, [
-    `<p class="lead">${escapeXml(description.config.model.architecture)} on ${escapeXml(dataset.dir)}: mask AP50 <strong>${number(segm.AP50)}</strong> on ${ids.length} images it did not train on${validations[0]?.step === 0 ? `; before training ${number(validations[0].AP50)}` : ''}.</p>`,
+  const examples = await drawExamples(dataset, split.train.slice(0, 2));
+  const analysis = analyse(evaluation);
+  return htmlPage(`${experiment} ${variant}`, [
+    `<p class="lead">${escapeXml(config.model.architecture)} on ${escapeXml(dataset.dir)}: mask AP50 <strong>${Math.max(segm.AP50, 0).toFixed(3)}</strong> on ${ids.length} images it did not train on${before}.</p>`,
     table(
       ['', ''],
       [
-        ['The weights started from', description.start],
-        [
-          'Trained',
-          `${steps.length} steps on ${description.split.train.length} images, ${formatDuration(seconds)}`,
-        ],
-        ['Split', description.split.note],
+        ['The weights started from', start],
+        ['Trained', trained(metrics, split.train.length)],
+        ['Split', split.note],
         [
           'Limits on detections',
-          `${description.config.model.box.detectionsPerImage} an image (model), ${segm.maxDets} per image and class (COCO)`,
-        ],
-        [
-          'Repeat it',
-          `npx cytobench train ${description.experiment}:${description.variant} --preset ${description.preset}${description.data ? ` --data ${description.data}` : ''} --seed ${description.config.seed}`,
+          `${config.model.box.detectionsPerImage} an image (model), ${segm.maxDets} per image and class (COCO)`,
         ],
       ],
     ),
     '<h2>The data</h2>',
     ...examples.map(({ id, png }) => picture(png, `training image ${id}, without and with its cells`)),
     '<h2>How it learned</h2>',
-    `<figure>${figureToSvg(lossFigure(steps, validations))}</figure>`,
-    validations.length ? `<figure>${figureToSvg(accuracyFigure(validations))}</figure>` : '',
+    curvesSection(metrics, 'Losses'),
     '<h2>What it finds</h2>',
-    table(
-      ['class', 'mask AP50', 'mask AP', 'box AP50', 'PQ', 'F1'],
-      [
-        ['all', number(segm.AP50), number(segm.AP), number(bbox.AP50), number(cells.pq), number(cells.f1)],
-        ...description.classes.map((name, k) => [
-          name,
-          number(segm.perClass[k].AP50),
-          number(segm.perClass[k].AP),
-          number(bbox.perClass[k].AP50),
-          number(cells.perClass[k].pq),
-          number(cells.perClass[k].f1),
-        ]),
-      ],
-    ),
-    '<p>PQ and F1 count detections with a score of 0.5 or more; AP ranks all of them.</p>',
+    scoresSection(evaluation, analysis),
     picture(await drawEvaluated(evaluation, best), `best image: ${ids[best]}`),
     picture(await drawEvaluated(evaluation, worst), `worst image: ${ids[worst]}`),
-    '<h2>Settings</h2>',
-    `<details><summary>Everything the run was asked</summary><pre>${escapeXml(JSON.stringify(description.config, null, 2))}</pre></details>`,
+    '<h2>Look around</h2>',
+    await viewer(evaluation, worst),
+    '<h2>What goes wrong</h2>',
+    errorsSection(evaluation, analysis),
+    '<h2>Settings, shown to have acted</h2>',
+    settingsSection(run),
+    '<h2>Where it came from</h2>',
+    lineageSection(run),
     `<p class="small">${escapeXml(run)}</p>`,
   ]);
 }
 
-/** Validations as points of a curve. */
-export function curvePoints(metrics: readonly Metrics[]): { step: number; total: number; AP50: number }[] {
-  return metrics
-    .filter((line): line is EpochMetrics => line.type === 'epoch')
-    .flatMap(({ step, validation }) =>
-      validation ? [{ step, total: validation.total, AP50: validation.AP50 }] : [],
-    );
+function trained(metrics: readonly Metrics[], images: number): string {
+  const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+  const seconds = steps.reduce((sum, line) => sum + line.seconds, 0);
+  return `${steps.length} steps on ${images} images, ${formatDuration(seconds)}`;
+}
+
+/** One image of an evaluation to zoom into, truth and prediction. */
+async function viewer({ set, predictions, about, dataset }: Evaluation, i: number): Promise<string> {
+  const sample = set.samples[i];
+  const title = `${sample.id}: truth and prediction`;
+  const page = await viewerHtml({
+    title,
+    height: sample.height,
+    width: sample.width,
+    image: sample.image,
+    channelOrder: dataset.channelOrder,
+    pixelSize: dataset.pixelSize,
+    classes: about.classes,
+    instances: predictions[i],
+    truth: sample,
+  });
+  return viewerFrame(page, title);
 }

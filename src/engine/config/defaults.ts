@@ -74,7 +74,8 @@ export function defaultConfig(architecture: ModelName): ExperimentConfig {
 export const PRESET_DIFFERENCES: Readonly<Record<PresetName, Differences<ExperimentConfig>>> = {
   smoke: {
     model: { architecture: 'efficientnet_lite0_fpn' },
-    data: { synthetic: { images: 8, width: 128, height: 128, seed: 1 } },
+    // Four slides, two on each side: the least that an interval over groups needs.
+    data: { synthetic: { images: 16, width: 128, height: 128, seed: 1 }, validationShare: 0.5 },
     augmentation: { level: 'basic' },
     training: { steps: 6, batchSize: 1, workers: 0 },
     validation: { images: 2 },

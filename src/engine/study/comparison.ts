@@ -57,7 +57,8 @@ export function compareVariants(
     const found = intervals(groupsOf(own.evaluations[0]), pooled(own));
     const values = own.evaluations.map((evaluation) => valuesOf(evaluation));
     const paired = own === first ? null : difference(first, own);
-    if (own !== first && !paired) notes.push(`${own.variant} was validated on other images than ${first.variant}`);
+    if (own !== first && !paired)
+      notes.push(`${own.variant} was validated on other images than ${first.variant}`);
     return HEADLINE.map((metric, m) => ({
       variant: own.variant,
       metric,

@@ -3,7 +3,8 @@ import { type Evaluation, evaluateRun } from '../evaluate';
 import { type FinishedRun, type TrainRunOptions, trainRun } from '../run/train_run';
 import { compareVariants, type StudyComparison, type VariantRuns } from './comparison';
 
-export interface StudyOptions extends Pick<TrainRunOptions, 'data' | 'split' | 'set' | 'interrupted' | 'say'> {
+export interface StudyOptions
+  extends Pick<TrainRunOptions, 'data' | 'split' | 'set' | 'interrupted' | 'say'> {
   readonly experiment: Experiment;
   readonly preset: PresetName;
   /** Default: 0 alone. */

@@ -1,0 +1,141 @@
+import * as fs from 'node:fs';
+import { readJson } from '../core/files';
+import { type Analysis, HEADLINE, type Headline } from '../engine/analyse';
+import type { Evaluation } from '../engine/evaluate';
+import type { Effective } from '../engine/run/effective';
+import type { Environment } from '../engine/run/environment';
+import type { Lineage } from '../engine/run/lineage';
+import { type Metrics, RunFolder, type StepMetrics } from '../engine/run/run_folder';
+import { matchCoco } from '../metrics/coco';
+import { precisionRecallCurve } from '../metrics/coco_summary';
+import { detectionsOf } from '../metrics/evaluation_image';
+import { formatInterval } from '../metrics/interval';
+import { confusionFigure, foundFigure, precisionRecallFigure } from '../plots/evaluation_figures';
+import type { Figure } from '../plots/figure';
+import { accuracyFigure, lossFigure } from '../plots/loss_curves';
+import { escapeXml, figureToSvg } from '../plots/svg';
+import { curvePoints } from './curve_points';
+import { table } from './html';
+
+/** Names of the headline numbers as a person reads them. */
+export const METRIC_NAMES: Readonly<Record<Headline, string>> = {
+  AP50: 'AP50 (masks)',
+  AP: 'AP (masks)',
+  pq: 'PQ',
+  f1: 'F1',
+  aji: 'AJI',
+};
+
+export function figure(drawn: Figure): string {
+  return `<figure>${figureToSvg(drawn)}</figure>`;
+}
+
+/** Losses over steps, and AP50 over validations where there are two or more. */
+export function curvesSection(metrics: readonly Metrics[], title: string): string {
+  const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+  const validations = curvePoints(metrics);
+  const losses = figure(lossFigure(steps, validations, title));
+  return validations.length > 1 ? `${losses}${figure(accuracyFigure(validations))}` : losses;
+}
+
+/** Headline numbers with their intervals, and every class. */
+export function scoresSection(evaluation: Evaluation, analysis: Analysis): string {
+  const { segm, bbox, cells, about } = evaluation;
+  const number = (value: number | null): string => (value === null || value < 0 ? '–' : value.toFixed(3));
+  return [
+    table(
+      ['metric', 'value, with its 95 % interval'],
+      HEADLINE.map((key) => [METRIC_NAMES[key], formatInterval(analysis.intervals[key])]),
+    ),
+    table(
+      ['class', 'mask AP50', 'mask AP', 'box AP50', 'PQ', 'F1', 'cells counted / true'],
+      about.classes.map((name, k) => [
+        name,
+        number(segm.perClass[k].AP50),
+        number(segm.perClass[k].AP),
+        number(bbox.perClass[k].AP50),
+        number(cells.perClass[k].pq),
+        number(cells.perClass[k].f1),
+        `${analysis.counts[k].counted} / ${analysis.counts[k].truth}`,
+      ]),
+    ),
+    '<p>PQ, F1, AJI and counts take detections at or over the score threshold; AP ranks all of them.</p>',
+  ].join('\n');
+}
+
+const KIND_NAMES: Readonly<Record<string, string>> = {
+  wrongClass: 'right place, wrong class',
+  poorMask: 'right class, poor mask',
+  wrongClassAndMask: 'wrong class and poor mask',
+  duplicate: 'a cell found twice',
+  background: 'nothing is there',
+  missed: 'a cell that was missed',
+};
+
+/** What the errors are, and what each kind costs. */
+export function errorsSection({ set, predictions, about }: Evaluation, analysis: Analysis): string {
+  const { classes } = about;
+  const matches = matchCoco(
+    set.truth,
+    predictions.map((found) => detectionsOf(found)),
+    { classes: classes.length, maxDets: 300 },
+  );
+  const curves = classes.map((_, k) => precisionRecallCurve(matches, k)?.precision ?? null);
+  return [
+    table(
+      ['error', 'how many', 'AP50 would gain'],
+      analysis.errors.kinds.map(({ kind, count, gain }) => [
+        KIND_NAMES[kind] ?? kind,
+        String(count),
+        gain === null ? '–' : `+${gain.toFixed(3)}`,
+      ]),
+    ),
+    figure(precisionRecallFigure(classes, curves)),
+    figure(confusionFigure(classes, analysis.confusion)),
+    figure(foundFigure(analysis.bySize, 'Cells found, by size')),
+    figure(foundFigure(analysis.byCrowding, 'Cells found, by crowding')),
+  ].join('\n');
+}
+
+/** What was asked for and what is in force, as read back before the first step. */
+export function settingsSection(dir: string): string {
+  const run = new RunFolder(dir);
+  if (!fs.existsSync(run.file('effective.json'))) return '';
+  const { settings, later } = readJson<Effective>(run.file('effective.json'));
+  const show = (value: unknown): string => JSON.stringify(value);
+  const rows = settings.map(({ key, asked, inForce, ok }) => [
+    key,
+    show(asked),
+    show(inForce),
+    ok ? 'acts' : 'DOES NOT ACT',
+  ]);
+  const { config } = run.describe();
+  return [
+    `<p>${settings.length} settings were read back from the live model, loader, optimizer and a real batch before the first step; ${later.length} act later (schedules, stopping), each with a test of its own.</p>`,
+    `<details><summary>Asked for, and in force</summary>${table(['setting', 'asked for', 'in force', ''], rows)}</details>`,
+    `<details><summary>Everything the run was asked</summary><pre>${escapeXml(JSON.stringify(config, null, 2))}</pre></details>`,
+  ].join('\n');
+}
+
+/** Code, packages, data and machine that a run came from. */
+export function lineageSection(dir: string): string {
+  const run = new RunFolder(dir);
+  if (!fs.existsSync(run.file('lineage.json'))) return '';
+  const { code, data, weights } = readJson<Lineage>(run.file('lineage.json'));
+  const machine = readJson<Environment>(run.file('environment.json'));
+  const changed = code.uncommitted ? `, with ${code.uncommitted.split('\n').length} uncommitted lines` : '';
+  return table(
+    ['', ''],
+    [
+      ['Code', `${code.commit?.slice(0, 12) ?? 'not a git checkout'}${changed}`],
+      ['Packages', code.packages?.slice(0, 12) ?? 'unknown'],
+      ['Data', `${Object.keys(data.files).length} files, hash ${data.hash.slice(0, 12)}`],
+      ['Weights', `${weights.source}${weights.sha256 ? `, hash ${weights.sha256.slice(0, 12)}` : ''}`],
+      [
+        'Machine',
+        `${machine.processor}, ${machine.threads} threads, ${machine.device.toUpperCase()}, ${machine.precision}; TensorFlow ${machine.tensorflow}, Node ${machine.node}, ${machine.system}`,
+      ],
+      ['Repeat it', run.describe().command],
+    ],
+  );
+}
