@@ -1,8 +1,9 @@
+import { fnv1a32 } from '../core/rng';
 import type { Axis, Figure, Trace, Values } from './figure';
 import { round, type Scale, scaleOf } from './svg_scale';
 import { colourOf, drawTrace } from './svg_trace';
 
-const MARGIN = { left: 64, right: 24, top: 44, bottom: 52 };
+const MARGIN = { left: 64, right: 24, top: 44, bottom: 60 };
 const LEGEND_ROW = 20;
 /** Width of a letter, for the room that names need. */
 const LETTER = 7.2;
@@ -34,7 +35,7 @@ export function figureToSvg({ data, layout }: Figure): string {
     text(MARGIN.left, 24, layout.title.text, 'start', 'font-size="15" font-weight="bold"'),
     ...axes(x, y, layout, frame),
     ...traces(data, x, y, frame),
-    ...legend(data, bottom + 50, frame),
+    ...legend(data, bottom + 62, frame),
     '</svg>',
   ].join('\n');
 }
@@ -69,9 +70,11 @@ function traces(data: readonly Trace[], x: Scale, y: Scale, frame: Frame): strin
   const drawn = data.map((trace) =>
     drawTrace(trace, x, y, { place: bars.indexOf(trace), of: bars.length, floor: bars.length ? y.at(0) : 0 }),
   );
+  // A page holds many figures, and an id must be one figure's own.
+  const id = `plot-${fnv1a32(drawn.join('')).toString(36)}`;
   return [
-    `<clipPath id="plot"><rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}"/></clipPath>`,
-    `<g clip-path="url(#plot)">${drawn.join('')}</g>`,
+    `<clipPath id="${id}"><rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}"/></clipPath>`,
+    `<g clip-path="url(#${id})">${drawn.join('')}</g>`,
   ];
 }
 

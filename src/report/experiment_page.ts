@@ -40,10 +40,7 @@ export async function experimentPage(study: Study): Promise<string> {
     '<h2>Every metric</h2>',
     metricTable(comparison.rows),
     '<h2>Settings, shown to have acted</h2>',
-    ...variants.map(
-      ({ variant }) =>
-        `<h3>${escapeXml(variant)}</h3>${settingsSection(runs.find((run) => run.variant === variant)?.run ?? '')}`,
-    ),
+    ...variants.map(({ variant }) => variantSettings(variant, runs)),
     '<h2>Runs</h2>',
     table(
       ['run', 'steps', 'ended', 'training', 'folder'],
@@ -57,6 +54,17 @@ export async function experimentPage(study: Study): Promise<string> {
     ),
     lineageSection(runs[0].run),
   ]);
+}
+
+/** Variants that ask for the same are one run: what it was asked is told once. */
+function variantSettings(variant: string, runs: Study['runs']): string {
+  const own = runs.find((run) => run.variant === variant);
+  const same = runs.find(({ run }) => run === own?.run);
+  const told =
+    same && same.variant !== variant
+      ? `<p>Asks for what ${escapeXml(same.variant)} asks for: the same run.</p>`
+      : settingsSection(own?.run ?? '');
+  return `<h3>${escapeXml(variant)}</h3>${told}`;
 }
 
 /** Seconds spent in steps of a run. */
@@ -136,9 +144,11 @@ async function lookSection(look: Look, { variants, runs }: Study): Promise<strin
   if (look === 'curves')
     return [
       '<h2>Losses</h2>',
-      ...runs.map(({ run, variant, seed }) =>
-        curvesSection(new RunFolder(run).metrics(), `${variant}, seed ${seed}`),
-      ),
+      ...runs
+        .filter(({ run }, i) => runs.findIndex((other) => other.run === run) === i)
+        .map(({ run, variant, seed }) =>
+          curvesSection(new RunFolder(run).metrics(), `${variant}, seed ${seed}`),
+        ),
     ].join('\n');
   if (look === 'pictures')
     return `<h2>Truth beside prediction</h2>${picture(await gallery(evaluation, { count: 3 }), 'the three worst images, then the three best')}`;
