@@ -6,6 +6,9 @@ export { type Dataset, openDataset } from './data/dataset';
 export { recordToSample } from './data/record';
 export type { Sample } from './data/sample';
 export { syntheticDataset } from './data/synth/synthesize';
+export { type Ablation, ablate } from './engine/ablate';
+export { type Analysis, analyse, compareEvaluations } from './engine/analyse';
+export { resolveConfig } from './engine/config/resolve';
 export type { Experiment, ExperimentConfig } from './engine/config/types';
 export { type Evaluation, evaluateRun } from './engine/evaluate';
 export { experimentNames, findExperiment } from './engine/experiments';
@@ -16,16 +19,38 @@ export { attachRun, type RunHandle, type StartOptions, startRun } from './engine
 export { type Metrics, RunFolder } from './engine/run/run_folder';
 export { listRuns, type RunState } from './engine/run/run_list';
 export { type FinishedRun, resumeRun, type TrainRunOptions, trainRun } from './engine/run/train_run';
+export { runStudy, type Study } from './engine/study/run_study';
 export type { CellSummary } from './metrics/cell_summary';
-export type { CocoSummary } from './metrics/coco_summary';
+export { matchCoco } from './metrics/coco';
+export { type CocoSummary, precisionRecallCurve } from './metrics/coco_summary';
+export { detectionsOf } from './metrics/evaluation_image';
+export { formatInterval, type Interval } from './metrics/interval';
+export { type ClassSweep, sweepThresholds, thresholdGrid } from './metrics/sweep';
+export {
+  confusionFigure,
+  foundFigure,
+  intervalFigure,
+  precisionRecallFigure,
+  thresholdFigure,
+} from './plots/evaluation_figures';
 export type { Figure } from './plots/figure';
 export { accuracyFigure, lossFigure } from './plots/loss_curves';
 export { showFigure, showPng, showStatic } from './plots/notebook';
 export { drawPanels } from './plots/overlay';
 export { refine } from './postprocess/refine';
 export { curvePoints } from './report/curve_points';
-export { cellTable } from './report/data_frames';
+export {
+  ablationTable,
+  cellTable,
+  claimTable,
+  classTable,
+  imageTable,
+  stepTable,
+  thresholdTable,
+  variantTable,
+} from './report/data_frames';
 export { showLive } from './report/live';
+export { openStudy } from './report/notebook_study';
 export {
   drawEvaluated,
   drawExamples,
@@ -34,5 +59,7 @@ export {
   showOverlay,
   worstAndBest,
 } from './report/pictures';
+export { previewSheet } from './report/preview_sheet';
+export { showTable } from './report/show_table';
 export { viewerFrame, viewerHtml } from './report/viewer/viewer_page';
 export type { Instances } from './structures/instances';

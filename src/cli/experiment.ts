@@ -12,6 +12,7 @@ interface ExperimentFlags extends CommonOptions {
   readonly variants?: readonly string[];
   readonly set: string[];
   readonly out?: string;
+  readonly record?: boolean;
 }
 
 /** `experiment NAME`: every variant, evaluated, compared, with its report. */
@@ -34,6 +35,7 @@ export function registerExperiment(program: Command): void {
         (value: string, all: string[]) => [...all, value],
         [],
       )
+      .option('--record', 'put its numbers where the prose of notebooks may cite them (results/numbers.json)')
       .option('--out <file>', 'the report (default: results/experiments/NAME-PRESET.html)'),
   ).action(async (name: string, flags: ExperimentFlags) => {
     const { presetOf, requireData, useThreads } = await import('./train_action');
@@ -69,6 +71,7 @@ export function registerExperiment(program: Command): void {
         return;
       }
       const page = await writeReport(study, flags.out);
+      if (flags.record) await record(study);
       answer(flags, summary(study, page), () => describe(study, page));
     } finally {
       signals.stop();
@@ -92,6 +95,20 @@ async function writeReport(study: Study, out?: string): Promise<string> {
   const page = out ?? path.join(PACKAGE_ROOT, 'results', 'experiments', name);
   writeFileAtomic(page, await experimentPage(study));
   return page;
+}
+
+/** NAME-VARIANT-PRESET-sSEED and its headline numbers. */
+async function record({ experiment, preset, variants, comparison }: Study): Promise<void> {
+  const { recordNumbers } = await import('../engine/citations');
+  const numbers: Record<string, Record<string, number>> = {};
+  for (const { variant, seeds } of variants)
+    seeds.forEach((seed, s) => {
+      const rows = comparison.rows.filter((row) => row.variant === variant && row.values[s] !== null);
+      numbers[`${experiment.name}-${variant}-${preset}-s${seed}`] = Object.fromEntries(
+        rows.map(({ metric, values }) => [metric, Math.round((values[s] as number) * 1e4) / 1e4]),
+      );
+    });
+  recordNumbers(numbers);
 }
 
 function summary({ experiment, preset, runs, comparison }: Study, report: string): object {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { CytobenchError, DataError } from '../core/errors';
 import { PACKAGE_ROOT } from '../weights/pretrained';
+import { findMiscitation } from './citations';
 
 export interface NotebookResult {
   readonly ok: boolean;
@@ -44,7 +45,8 @@ export async function runNotebook(
   const { stdout, stderr, code } = await collect(jupyterPython(), args);
   const line = stdout.trim().split('\n').at(-1) ?? '';
   try {
-    return JSON.parse(line) as NotebookResult;
+    const result = JSON.parse(line) as NotebookResult;
+    return result.ok ? { ...result, ...citationFault(file) } : result;
   } catch {
     const reason = stderr.trim().split('\n').at(-1);
     throw new CytobenchError(`the notebook did not run: ${reason || `exit ${code}`}`, {
@@ -52,6 +54,12 @@ export async function runNotebook(
       fix: 'See `npx cytobench doctor`.',
     });
   }
+}
+
+/** Prose that says another number than the run it cites is a failure too. */
+function citationFault(file: string): Partial<NotebookResult> {
+  const fault = findMiscitation(file);
+  return fault ? { ok: false, failedCell: fault.cell, error: fault.message } : {};
 }
 
 function collect(

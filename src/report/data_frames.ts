@@ -1,5 +1,10 @@
 import type { DataFrame } from 'danfojs-node';
+import { HEADLINE } from '../engine/analyse';
+import type { Evaluation } from '../engine/evaluate';
 import type { PredictedPicture } from '../engine/predict_image';
+import type { Metrics, StepMetrics } from '../engine/run/run_folder';
+import type { Study } from '../engine/study/run_study';
+import type { ClassSweep } from '../metrics/sweep';
 import { cellColumns, cellValues, measureCells } from './cell_table';
 
 /** One row a cell, the columns of `cells.csv`: class, score, place, size and form, colours; micrometres where known. */
@@ -10,7 +15,120 @@ export function cellTable(predicted: PredictedPicture): DataFrame {
   const rows = measureCells(instances, predicted, classes, channelOrder).map((row) =>
     cellValues(id, row, micrometres, pixelSize),
   );
+  return frame(Object.fromEntries(columns.map((name, c) => [name, rows.map((row) => row[c])])));
+}
+
+/** One row a step: the five losses, their sum, learning rate, norm of the gradient, seconds. */
+export function stepTable(metrics: readonly Metrics[]): DataFrame {
+  const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+  return rows(
+    steps.map(({ step, epoch, losses, total, learningRate, gradientNorm, seconds }) => ({
+      step,
+      epoch,
+      ...losses,
+      total,
+      learningRate,
+      gradientNorm,
+      seconds,
+    })),
+  );
+}
+
+/** One row a class: AP, AP50, PQ, F1, cells there. */
+export function classTable({ segm, cells, about, set }: Evaluation): DataFrame {
+  return rows(
+    about.classes.map((name, k) => ({
+      class: name,
+      AP50: segm.perClass[k].AP50,
+      AP: segm.perClass[k].AP,
+      PQ: cells.perClass[k].pq ?? Number.NaN,
+      F1: cells.perClass[k].f1 ?? Number.NaN,
+      cells: set.truth.reduce((sum, { labels }) => sum + labels.filter((label) => label === k + 1).length, 0),
+    })),
+  );
+}
+
+/** One row an image: cells there, AP50. */
+export function imageTable({ ids, set, perImage }: Evaluation): DataFrame {
+  return rows(
+    ids.map((id, i) => ({
+      image: id,
+      group: set.truth[i].group ?? id,
+      cells: set.truth[i].labels.length,
+      AP50: perImage[i],
+    })),
+  );
+}
+
+/** One row a variant and metric: value, interval, difference to the first variant with its own. */
+export function variantTable({ comparison }: Study): DataFrame {
+  return rows(
+    comparison.rows.map(({ variant, metric, interval, difference }) => ({
+      variant,
+      metric,
+      value: interval.value ?? Number.NaN,
+      low: interval.low ?? Number.NaN,
+      high: interval.high ?? Number.NaN,
+      difference: difference?.value ?? 0,
+      differenceLow: difference?.low ?? Number.NaN,
+      differenceHigh: difference?.high ?? Number.NaN,
+      groups: interval.groups,
+      shown: difference?.shown ?? false,
+    })),
+  );
+}
+
+/** What the report claimed and what was found: one row a claim. */
+export function claimTable({ comparison }: Study): DataFrame {
+  return rows(
+    comparison.claims.map(({ variant, against, claimed, difference, verdict, because }) => ({
+      variant,
+      against,
+      claimed,
+      found: difference.value ?? Number.NaN,
+      verdict,
+      because,
+    })),
+  );
+}
+
+/** One row a threshold of a class. */
+export function thresholdTable({ curve }: ClassSweep): DataFrame {
+  return rows(
+    curve.map(({ threshold, precision, recall, f1, pq, ap50 }) => ({
+      threshold,
+      precision: precision ?? Number.NaN,
+      recall: recall ?? Number.NaN,
+      F1: f1 ?? Number.NaN,
+      PQ: pq ?? Number.NaN,
+      AP50: ap50 ?? Number.NaN,
+    })),
+  );
+}
+
+/** One row a step of post-processing: what it does to each headline number. */
+export function ablationTable({ ablation = [] }: Evaluation): DataFrame {
+  return rows(
+    ablation.map(({ step, setting, byDefault, effects }) => ({
+      step,
+      setting,
+      byDefault,
+      ...Object.fromEntries(HEADLINE.map((key) => [key, effects[key].value ?? Number.NaN])),
+      AP50low: effects.AP50.low ?? Number.NaN,
+      AP50high: effects.AP50.high ?? Number.NaN,
+    })),
+  );
+}
+
+type Row = Readonly<Record<string, string | number | boolean>>;
+
+function rows(list: readonly Row[]): DataFrame {
+  const names = Object.keys(list[0] ?? {});
+  return frame(Object.fromEntries(names.map((name) => [name, list.map((row) => row[name])])));
+}
+
+function frame(columns: Readonly<Record<string, readonly unknown[]>>): DataFrame {
   // Loaded when it is asked for: it takes a second, and most commands make no table.
   const danfo = require('danfojs-node') as typeof import('danfojs-node');
-  return new danfo.DataFrame(Object.fromEntries(columns.map((name, c) => [name, rows.map((row) => row[c])])));
+  return new danfo.DataFrame(columns);
 }

@@ -11,6 +11,8 @@ export interface StudyOptions
   readonly seeds?: readonly number[];
   /** Only these variants. Default: all. */
   readonly variants?: readonly string[];
+  /** How a run is trained. Default: in this process. */
+  readonly train?: (options: TrainRunOptions) => Promise<FinishedRun>;
 }
 
 export interface StudyRun extends FinishedRun {
@@ -32,7 +34,7 @@ export interface Study {
  * again: runs are found by what decides them, whatever experiment they were made for. Null where it was interrupted.
  */
 export async function runStudy(options: StudyOptions): Promise<Study | null> {
-  const { experiment, preset, seeds = [0], say = () => {} } = options;
+  const { experiment, preset, seeds = [0], say = () => {}, train = trainRun } = options;
   const names = options.variants ?? Object.keys(experiment.variants);
   const runs: StudyRun[] = [];
   const variants: VariantRuns[] = [];
@@ -42,7 +44,7 @@ export async function runStudy(options: StudyOptions): Promise<Study | null> {
     for (const seed of seeds) {
       say(`${experiment.name}:${variant}, seed ${seed} (${runs.length + 1} of ${total})`);
       const { data, split, set, interrupted } = options;
-      const run = await trainRun({ experiment, variant, preset, seed, data, split, set, interrupted, say });
+      const run = await train({ experiment, variant, preset, seed, data, split, set, interrupted, say });
       if (run.stopped === 'SIGINT' || run.stopped === 'SIGTERM') return null;
       runs.push({ variant, seed, ...run });
       const evaluation = await evaluateRun(run.run, { stored: true });
