@@ -2,9 +2,14 @@
 export { CytobenchError } from './core/errors';
 export { AUGMENTATION_LEVELS, type Augmentation } from './data/augmentation/levels';
 export type { Transform } from './data/augmentation/transforms';
+export { cellAreas } from './data/cell_areas';
 export { type Dataset, openDataset } from './data/dataset';
 export { recordToSample } from './data/record';
 export type { Sample } from './data/sample';
+export { checkSplit } from './data/split/check_split';
+export { defaultGroupBy, parseGroupBy } from './data/split/groups';
+export { makeSplit } from './data/split/make_split';
+export { surveyDataset } from './data/split/survey';
 export { syntheticDataset } from './data/synth/synthesize';
 export { type Ablation, ablate } from './engine/ablate';
 export { type Analysis, analyse, compareEvaluations } from './engine/analyse';
@@ -26,6 +31,7 @@ export { type CocoSummary, precisionRecallCurve } from './metrics/coco_summary';
 export { detectionsOf } from './metrics/evaluation_image';
 export { formatInterval, type Interval } from './metrics/interval';
 export { type ClassSweep, sweepThresholds, thresholdGrid } from './metrics/sweep';
+export { sizeFigure } from './plots/data_figures';
 export {
   confusionFigure,
   foundFigure,
@@ -34,8 +40,8 @@ export {
   thresholdFigure,
 } from './plots/evaluation_figures';
 export type { Figure } from './plots/figure';
-export { accuracyFigure, lossFigure } from './plots/loss_curves';
-export { showFigure, showPng, showStatic } from './plots/notebook';
+export { accuracyFigure, lossFigure, rateFigure } from './plots/loss_curves';
+export { showFigure, showHtml, showPng, showStatic } from './plots/notebook';
 export { drawPanels } from './plots/overlay';
 export { refine } from './postprocess/refine';
 export { curvePoints } from './report/curve_points';
@@ -44,11 +50,13 @@ export {
   cellTable,
   claimTable,
   classTable,
+  countTable,
   imageTable,
   stepTable,
   thresholdTable,
   variantTable,
 } from './report/data_frames';
+export { drawCell, foundTable } from './report/found_table';
 export { showLive } from './report/live';
 export { openStudy } from './report/notebook_study';
 export {

@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { findCitations, findMiscitation } from '../src/engine/citations';
 import { runNotebook } from '../src/engine/notebook';
 import { ROOT, withTemporaryFolder } from './support';
 
@@ -10,47 +11,131 @@ interface Output {
   readonly text?: string;
 }
 
+const NOTEBOOKS = path.join(ROOT, 'notebooks');
+const NAMES = fs.readdirSync(NOTEBOOKS).filter((name) => name.endsWith('.ipynb'));
+
+/** What each shows at least: interactive figures, and pictures. */
+const SHOWN: Readonly<Record<string, { figures: number; pictures: number }>> = {
+  '00_quickstart': { figures: 1, pictures: 3 },
+  '01_data': { figures: 1, pictures: 2 },
+  '02_baseline': { figures: 4, pictures: 0 },
+  '03_anchors': { figures: 5, pictures: 0 },
+  '04_augmentation': { figures: 4, pictures: 0 },
+  '05_thresholds': { figures: 4, pictures: 0 },
+  '06_loss_curves': { figures: 2, pictures: 0 },
+  '07_visualisations': { figures: 2, pictures: 1 },
+  '08_ad_hoc': { figures: 0, pictures: 1 },
+  '09_refinement': { figures: 1, pictures: 1 },
+  '10_as_committed': { figures: 5, pictures: 0 },
+};
+
+const cell = (cell_type: 'code' | 'markdown', source: string) => ({
+  cell_type,
+  id: source.replace(/\W/g, '').slice(0, 8),
+  metadata: {},
+  source,
+  ...(cell_type === 'code' ? { outputs: [], execution_count: null } : {}),
+});
+
+function writeNotebook(file: string, cells: object[]): void {
+  const kernelspec = { display_name: 'TypeScript', language: 'typescript', name: 'tslab' };
+  fs.writeFileSync(file, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells }));
+}
+
 describe('notebooks', function () {
   this.timeout(600_000);
+  const runs = fs.mkdtempSync(path.join(ROOT, 'results', '.test-runs-'));
+  before(() => {
+    // Runs that two notebooks share are made once, and not among the user's own.
+    process.env.CYTOBENCH_RUNS = runs;
+  });
+  after(() => {
+    delete process.env.CYTOBENCH_RUNS;
+    fs.rmSync(runs, { recursive: true, force: true });
+  });
 
-  it('00_quickstart runs headless, with its curves and pictures', () =>
-    withTemporaryFolder(async (folder) => {
-      const out = path.join(folder, 'out.ipynb');
-      const result = await runNotebook(path.join(ROOT, 'notebooks', '00_quickstart.ipynb'), out, {
-        steps: 2,
-      });
-      assert.deepEqual({ ok: result.ok, error: result.error }, { ok: true, error: undefined });
-      const notebook = JSON.parse(fs.readFileSync(out, 'utf8')) as { cells: { outputs?: Output[] }[] };
-      const data = notebook.cells
-        .flatMap(({ outputs }) => outputs ?? [])
-        .flatMap((output) => Object.keys(output.data ?? {}));
-      assert.ok(data.includes('application/vnd.plotly.v1+json'));
-      assert.ok(data.filter((type) => type === 'image/png').length >= 3);
-    }));
+  it('are all known here', () => {
+    assert.deepEqual(
+      NAMES.map((name) => name.replace('.ipynb', '')),
+      Object.keys(SHOWN),
+    );
+  });
+
+  for (const [name, { figures, pictures }] of Object.entries(SHOWN))
+    it(`${name} runs headless, with its figures and pictures`, () =>
+      withTemporaryFolder(async (folder) => {
+        const out = path.join(folder, 'out.ipynb');
+        const file = path.join(NOTEBOOKS, `${name}.ipynb`);
+        const source = fs.readFileSync(file, 'utf8');
+        const small = ['training.steps=2', 'data.synthetic={"images":8,"width":96,"height":96,"seed":1}'];
+        const parameters = source.includes('const set: string[]')
+          ? { set: small }
+          : source.includes('const steps =')
+            ? { steps: 2 }
+            : {};
+        const result = await runNotebook(file, out, parameters);
+        assert.deepEqual({ ok: result.ok, error: result.error }, { ok: true, error: undefined });
+        const notebook = JSON.parse(fs.readFileSync(out, 'utf8')) as { cells: { outputs?: Output[] }[] };
+        const shown = notebook.cells
+          .flatMap(({ outputs }) => outputs ?? [])
+          .flatMap((output) => Object.keys(output.data ?? {}));
+        const count = (type: string): number => shown.filter((other) => other === type).length;
+        assert.ok(count('application/vnd.plotly.v1+json') >= figures, `${shown}`);
+        assert.ok(count('image/png') >= pictures, `${shown}`);
+      }));
+
+  it('define no function, and carry no outputs', () => {
+    for (const name of NAMES) {
+      const { cells } = JSON.parse(fs.readFileSync(path.join(NOTEBOOKS, name), 'utf8')) as {
+        cells: { cell_type: string; source: string[]; outputs?: object[] }[];
+      };
+      for (const { cell_type, source, outputs } of cells) {
+        if (cell_type !== 'code') continue;
+        assert.doesNotMatch(
+          source.join(''),
+          /^(export )?(async )?function |^const \w+ = (async )?\(.*\) =>/m,
+          name,
+        );
+        assert.deepEqual(outputs, [], name);
+      }
+    }
+  });
 
   it('keeps the partial result and names the cell that failed', () =>
     withTemporaryFolder(async (folder) => {
       const file = path.join(folder, 'bad.ipynb');
-      const cell = (source: string) => ({
-        cell_type: 'code',
-        id: source.slice(0, 4),
-        metadata: {},
-        source,
-        outputs: [],
-        execution_count: null,
-      });
-      const kernelspec = { display_name: 'TypeScript', language: 'typescript', name: 'tslab' };
-      fs.writeFileSync(
-        file,
-        JSON.stringify({
-          nbformat: 4,
-          nbformat_minor: 5,
-          metadata: { kernelspec },
-          cells: [cell('console.log(41 + 1)'), cell("throw new Error('on purpose')")],
-        }),
-      );
+      writeNotebook(file, [
+        cell('code', 'console.log(41 + 1)'),
+        cell('code', "throw new Error('on purpose')"),
+      ]);
       const result = await runNotebook(file, path.join(folder, 'out.ipynb'));
       assert.deepEqual([result.ok, result.failedCell], [false, 1]);
       assert.match(fs.readFileSync(path.join(folder, 'out.ipynb'), 'utf8'), /42/);
+    }));
+
+  it('fails where prose says another number than its run, naming the cell and both', () =>
+    withTemporaryFolder(async (folder) => {
+      const file = path.join(folder, 'cited.ipynb');
+      writeNotebook(file, [
+        cell('code', '1 + 1'),
+        cell('markdown', 'AP50 is 0.412<!-- augmentation-none-cpu-s0:AP50 -->, less −0.03<!-- x:AP -->.'),
+      ]);
+      assert.deepEqual(
+        findCitations(file).map(({ cell, written, run, metric }) => [cell, written, run, metric]),
+        [
+          [1, '0.412', 'augmentation-none-cpu-s0', 'AP50'],
+          [1, '−0.03', 'x', 'AP'],
+        ],
+      );
+      const numbers = { 'augmentation-none-cpu-s0': { AP50: 0.41249 }, x: { AP: -0.0312 } };
+      assert.equal(findMiscitation(file, numbers), undefined);
+      const other = { ...numbers, 'augmentation-none-cpu-s0': { AP50: 0.4131 } };
+      assert.equal(
+        findMiscitation(file, other)?.message,
+        'cell 1 says 0.412 where AP50 of augmentation-none-cpu-s0 is 0.413',
+      );
+      const result = await runNotebook(file, path.join(folder, 'out.ipynb'));
+      assert.deepEqual([result.ok, result.failedCell], [false, 1]);
+      assert.match(result.error ?? '', /not among the numbers of runs|says 0\.412 where/);
     }));
 });

@@ -105,6 +105,29 @@ export function accuracyFigure(
   };
 }
 
+/** The learning rate of every step. */
+export function rateFigure(steps: readonly CurveStep[]): Figure {
+  return {
+    data: [
+      {
+        type: 'scatter',
+        name: 'learning rate',
+        mode: 'lines',
+        x: steps.map(({ step }) => step + 1),
+        y: steps.map(({ learningRate }) => learningRate),
+        line: { color: PALETTE[0] },
+        showlegend: false,
+      },
+    ],
+    layout: {
+      title: { text: 'Learning rate' },
+      xaxis: { title: { text: 'step' } },
+      yaxis: { title: { text: '' } },
+      height: 280,
+    },
+  };
+}
+
 /** Mean over a window of a twentieth of the run, centred. */
 function runningMean(values: readonly number[]): number[] {
   const half = Math.max(1, Math.floor(values.length / 40));

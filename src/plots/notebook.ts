@@ -24,6 +24,11 @@ export function showStatic(figure: Figure): void {
   display().png(svgToPng(figureToSvg(figure), 1.5));
 }
 
+/** Shows HTML text in a notebook. */
+export function showHtml(html: string): void {
+  display().html(html);
+}
+
 /** Shows PNG bytes in a notebook. */
 export function showPng(png: Uint8Array): void {
   display().png(png);

@@ -1,4 +1,6 @@
 import type { DataFrame } from 'danfojs-node';
+import type { Dataset } from '../data/dataset';
+import type { Survey } from '../data/split/survey';
 import { HEADLINE } from '../engine/analyse';
 import type { Evaluation } from '../engine/evaluate';
 import type { PredictedPicture } from '../engine/predict_image';
@@ -18,10 +20,20 @@ export function cellTable(predicted: PredictedPicture): DataFrame {
   return frame(Object.fromEntries(columns.map((name, c) => [name, rows.map((row) => row[c])])));
 }
 
+/** One row an image: its cells of each class, whatever their size. */
+export function countTable({ classes }: Dataset, { ids, counts }: Survey): DataFrame {
+  return frameOf(
+    ids.map((id) => ({
+      image: id,
+      ...Object.fromEntries(classes.map((name, c) => [name, counts.get(id)?.[c] ?? 0])),
+    })),
+  );
+}
+
 /** One row a step: the five losses, their sum, learning rate, norm of the gradient, seconds. */
 export function stepTable(metrics: readonly Metrics[]): DataFrame {
   const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
-  return rows(
+  return frameOf(
     steps.map(({ step, epoch, losses, total, learningRate, gradientNorm, seconds }) => ({
       step,
       epoch,
@@ -36,7 +48,7 @@ export function stepTable(metrics: readonly Metrics[]): DataFrame {
 
 /** One row a class: AP, AP50, PQ, F1, cells there. */
 export function classTable({ segm, cells, about, set }: Evaluation): DataFrame {
-  return rows(
+  return frameOf(
     about.classes.map((name, k) => ({
       class: name,
       AP50: segm.perClass[k].AP50,
@@ -50,7 +62,7 @@ export function classTable({ segm, cells, about, set }: Evaluation): DataFrame {
 
 /** One row an image: cells there, AP50. */
 export function imageTable({ ids, set, perImage }: Evaluation): DataFrame {
-  return rows(
+  return frameOf(
     ids.map((id, i) => ({
       image: id,
       group: set.truth[i].group ?? id,
@@ -62,7 +74,7 @@ export function imageTable({ ids, set, perImage }: Evaluation): DataFrame {
 
 /** One row a variant and metric: value, interval, difference to the first variant with its own. */
 export function variantTable({ comparison }: Study): DataFrame {
-  return rows(
+  return frameOf(
     comparison.rows.map(({ variant, metric, interval, difference }) => ({
       variant,
       metric,
@@ -80,7 +92,7 @@ export function variantTable({ comparison }: Study): DataFrame {
 
 /** What the report claimed and what was found: one row a claim. */
 export function claimTable({ comparison }: Study): DataFrame {
-  return rows(
+  return frameOf(
     comparison.claims.map(({ variant, against, claimed, difference, verdict, because }) => ({
       variant,
       against,
@@ -94,7 +106,7 @@ export function claimTable({ comparison }: Study): DataFrame {
 
 /** One row a threshold of a class. */
 export function thresholdTable({ curve }: ClassSweep): DataFrame {
-  return rows(
+  return frameOf(
     curve.map(({ threshold, precision, recall, f1, pq, ap50 }) => ({
       threshold,
       precision: precision ?? Number.NaN,
@@ -108,7 +120,7 @@ export function thresholdTable({ curve }: ClassSweep): DataFrame {
 
 /** One row a step of post-processing: what it does to each headline number. */
 export function ablationTable({ ablation = [] }: Evaluation): DataFrame {
-  return rows(
+  return frameOf(
     ablation.map(({ step, setting, byDefault, effects }) => ({
       step,
       setting,
@@ -122,7 +134,8 @@ export function ablationTable({ ablation = [] }: Evaluation): DataFrame {
 
 type Row = Readonly<Record<string, string | number | boolean>>;
 
-function rows(list: readonly Row[]): DataFrame {
+/** One row an object, its keys the columns. */
+export function frameOf(list: readonly Row[]): DataFrame {
   const names = Object.keys(list[0] ?? {});
   return frame(Object.fromEntries(names.map((name) => [name, list.map((row) => row[name])])));
 }
