@@ -8,7 +8,10 @@ import { nativeFolder } from './tensorflow.mjs';
 export const ONEDNN = '2023.2.0';
 
 export const sources = inRoot('src', 'backend', 'native');
-export const library = inRoot('.native', 'kernels', 'cytobench_kernels.node');
+const revision = /REVISION = (\d+)/.exec(
+  fs.readFileSync(inRoot('src', 'backend', 'kernels.ts'), 'utf8'),
+)?.[1];
+export const library = inRoot('.native', 'kernels', `cytobench_kernels_${revision}.node`);
 const onednn = () => inRoot('.native', `onednn-${ONEDNN}`);
 
 /** The wheels of oneDNN are for Linux on x86-64. Elsewhere, and on a GPU, TensorFlow's own kernels serve. */

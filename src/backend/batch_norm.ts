@@ -1,3 +1,5 @@
+import { relu } from './activation';
+import { hasKernels } from './kernels';
 import { runNativeOp } from './native_op';
 import { type Tensor, type Tensor1D, type Tensor4D, tf } from './tf';
 
@@ -11,13 +13,17 @@ export interface BatchNormResult {
 /**
  * Batch normalisation over N, H, W with the statistics of the batch (training). The gradient flows to x, scale and
  * offset. Source: Ioffe and Szegedy 2015; op FusedBatchNormV3.
+ *
+ * @param rectify whether a ReLU follows: with the kernels it is one pass with the norm.
  */
 export function batchNormTraining(
   x: Tensor4D,
   scale: Tensor1D,
   offset: Tensor1D,
   epsilon: number,
+  rectify = false,
 ): BatchNormResult {
+  if (hasKernels()) return fusedBatchNorm(x, scale, offset, epsilon, rectify);
   let mean!: Tensor1D;
   let variance!: Tensor1D;
   const attributes = {
@@ -51,6 +57,35 @@ export function batchNormTraining(
         return [dx, dGamma, dBeta];
       },
     };
+  });
+  const y = (op as unknown as (...inputs: Tensor[]) => Tensor)(x, scale, offset) as Tensor4D;
+  return { y: rectify ? relu(y) : y, mean, variance };
+}
+
+function fusedBatchNorm(
+  x: Tensor4D,
+  scale: Tensor1D,
+  offset: Tensor1D,
+  epsilon: number,
+  rectify: boolean,
+): BatchNormResult {
+  let mean!: Tensor1D;
+  let variance!: Tensor1D;
+  const attributes = { epsilon: { float: epsilon }, relu: { int: rectify ? 1 : 0 } };
+  const op = tf.customGrad((...args: unknown[]) => {
+    const [input, gamma, beta] = args as Tensor[];
+    const save = args[3] as (tensors: Tensor[]) => void;
+    const [y, batchMean, spread, unbiased] = runNativeOp(
+      'CytobenchBatchNorm',
+      attributes,
+      [input, gamma, beta],
+      4,
+    );
+    [mean, variance] = [tf.keep(batchMean.clone()) as Tensor1D, tf.keep(unbiased) as Tensor1D];
+    save([input, gamma, beta, batchMean, spread]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] =>
+      runNativeOp('CytobenchBatchNormGrad', attributes, [dy, ...saved], 3);
+    return { value: y, gradFunc };
   });
   const y = (op as unknown as (...inputs: Tensor[]) => Tensor)(x, scale, offset) as Tensor4D;
   return { y, mean, variance };

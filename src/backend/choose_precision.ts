@@ -19,7 +19,10 @@ export interface PrecisionChoice {
  */
 export function choosePrecision(): PrecisionChoice {
   if (!hasKernels())
-    return { precision: 'float32', reason: 'the kernels for bfloat16 are not on this machine' };
+    return {
+      precision: 'float32',
+      reason: 'the kernels for bfloat16 are not built here (`npm run setup` tries)',
+    };
   const before = currentPrecision();
   const times: Record<Precision, number> = {
     float32: Number.POSITIVE_INFINITY,

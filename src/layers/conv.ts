@@ -69,13 +69,14 @@ export class Conv {
     }
     let y = this.convolve(x, filter);
     if (shift) y = tf.add(y, shift);
-    if (this.norm?.spec.mode === 'live') y = this.norm.apply(y, mode);
-    return activate(y, this.spec.activation ?? 'none');
+    const activation = this.spec.activation ?? 'none';
+    return this.norm?.spec.mode === 'live' ? this.norm.apply(y, mode, activation) : activate(y, activation);
   }
 
   private applyFused(x: Tensor4D, mode: Mode): Tensor4D {
     const { stride = 1, padding = 'symmetric', depthwise = false, activation = 'none' } = this.spec;
-    const live = this.norm?.spec.mode === 'live';
+    // In testing a live norm is constant too.
+    const live = this.norm?.spec.mode === 'live' && mode.training;
     const y = fusedConv(
       x,
       this.weight.variable as unknown as Tensor4D,
@@ -88,7 +89,7 @@ export class Conv {
         inputGradient: this.spec.inputs > 3,
       },
     );
-    return this.norm && live ? activate(this.norm.apply(y, mode), activation) : y;
+    return this.norm && live ? this.norm.apply(y, mode, activation) : y;
   }
 
   private convolve(x: Tensor4D, filter: Tensor4D): Tensor4D {
@@ -157,10 +158,10 @@ export class Norm {
     return { scale, offset: tf.sub(this.bias.variable, tf.mul(this.mean.variable, scale)) as Tensor1D };
   }
 
-  apply(x: Tensor4D, mode: Mode): Tensor4D {
+  apply(x: Tensor4D, mode: Mode, activation: Activation): Tensor4D {
     if (!mode.training) {
       const { scale, offset } = this.folded();
-      return tf.add(tf.mul(x, scale), offset);
+      return activate(tf.add(tf.mul(x, scale), offset), activation);
     }
     const gamma = this.weight.variable as unknown as Tensor1D;
     const { y, mean, variance } = batchNormTraining(
@@ -168,10 +169,11 @@ export class Norm {
       gamma,
       this.bias.variable as unknown as Tensor1D,
       this.epsilon,
+      activation === 'relu',
     );
     move(this.mean, mean);
     move(this.variance, variance);
-    return y;
+    return activation === 'relu6' ? activate(y, activation) : y;
   }
 }
 

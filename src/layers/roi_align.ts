@@ -1,5 +1,7 @@
 import { sampleBoxes } from '../backend/crop_and_resize';
 import { edgePad } from '../backend/edge_pad';
+import { fusedRoiAlign } from '../backend/fused_roi_align';
+import { hasKernels } from '../backend/kernels';
 import { type Tensor4D, tf } from '../backend/tf';
 
 /** Boxes of several images: row i lies in image `imageIndex[i]`. */
@@ -29,6 +31,15 @@ export function roiAlign(features: readonly Tensor4D[], rois: Rois, size: number
   const n = rois.imageIndex.length;
   const channels = features[0].shape[3];
   if (n === 0) return tf.zeros([0, size, size, channels]);
+  if (hasKernels()) {
+    const table = new Float32Array(n * 6);
+    for (let i = 0; i < n; i++) {
+      table.set(rois.boxes.subarray(i * 4, i * 4 + 4), i * 6);
+      table[i * 6 + 4] = rois.imageIndex[i];
+      table[i * 6 + 5] = assignLevel(rois.boxes, i, features.length);
+    }
+    return fusedRoiAlign(features, tf.tensor2d(table, [n, 6]), size);
+  }
   const byLevel: number[][] = features.map(() => []);
   for (let i = 0; i < n; i++) byLevel[assignLevel(rois.boxes, i, features.length)].push(i);
   const pooled: Tensor4D[] = [];
