@@ -11,9 +11,9 @@ export function registerRuns(program: Command): void {
       .argument('[dir]', 'the folder of runs (default: results/runs)'),
   ).action(async (dir: string | undefined, flags: CommonOptions) => {
     const { listRuns } = await import('../engine/run/run_list');
-    const { RUNS } = await import('../engine/run/runs_folder');
+    const { runsFolder } = await import('../engine/run/runs_folder');
     const { formatDuration } = await import('../core/progress');
-    const runs = listRuns(dir ?? RUNS);
+    const runs = listRuns(dir ?? runsFolder());
     const line = ({ run, state, steps, totalSteps, epoch, AP50, best, secondsLeft }: RunState): string =>
       [
         state.padEnd(8),

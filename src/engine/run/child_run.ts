@@ -7,7 +7,7 @@ import type { PresetName } from '../config/types';
 import { lockOwner } from './lock';
 import { type Metrics, RunFolder } from './run_folder';
 import { type RunState, runState } from './run_list';
-import { RUNS } from './runs_folder';
+import { runsFolder } from './runs_folder';
 
 /** What a run is started with from a notebook: the words of `cytobench train`. */
 export interface StartOptions {
@@ -38,8 +38,8 @@ const LOG = 'log.txt';
 
 /** Starts `cytobench train` as a process of its own and resolves when it has its run folder. */
 export async function startRun(options: StartOptions): Promise<RunHandle> {
-  fs.mkdirSync(RUNS, { recursive: true });
-  const log = path.join(RUNS, `.starting-${process.pid}-${Date.now().toString(36)}.log`);
+  fs.mkdirSync(runsFolder(), { recursive: true });
+  const log = path.join(runsFolder(), `.starting-${process.pid}-${Date.now().toString(36)}.log`);
   const descriptor = fs.openSync(log, 'a');
   const cli = path.join(PACKAGE_ROOT, 'dist', 'src', 'cli', 'main.js');
   const child = spawn(process.execPath, [cli, ...trainArguments(options)], {

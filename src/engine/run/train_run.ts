@@ -24,7 +24,7 @@ import { traceLineage } from './lineage';
 import { takeLock } from './lock';
 import { memoryAdvice } from './memory_advice';
 import { type RunDescription, RunFolder, runHash, runName } from './run_folder';
-import { findRun, RUNS } from './runs_folder';
+import { findRun, runsFolder } from './runs_folder';
 import { savedState } from './saved_state';
 
 export interface TrainRunOptions {
@@ -70,7 +70,7 @@ export async function trainRun(options: TrainRunOptions): Promise<FinishedRun> {
     hash,
     command: commandOf(options, variant),
   };
-  const run = new RunFolder(options.out ?? findRun(hash) ?? path.join(RUNS, runName(description)));
+  const run = new RunFolder(options.out ?? findRun(hash) ?? path.join(runsFolder(), runName(description)));
   if (!fs.existsSync(run.file('config.json')))
     return await conduct(run, description, prepared, options, false);
   const before = run.describe();
