@@ -52,7 +52,8 @@ export function fusedConv(
     const save = args[args.length - 1] as (tensors: Tensor[]) => void;
     const [input, weights, ...rest] = args.slice(0, -1) as Tensor[];
     const [value] = runNativeOp('CytobenchConv', attributes, [input, weights, ...rest, ...constants], 1);
-    save([value, input, weights, ...rest]);
+    // Without an activation the gradient does not look at the result: nothing keeps it.
+    save([spec.activation === 'none' ? input : value, input, weights, ...rest]);
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] =>
       // An unwanted dx is empty: the tape leaves out what no variable needs.
       runNativeOp('CytobenchConvGrad', { ...attributes, ...needs }, [dy, ...saved, ...constants], 3).slice(

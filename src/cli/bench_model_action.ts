@@ -18,7 +18,7 @@ const VARIANTS = [
   ['bfloat16', 'contiguous'],
   ['bfloat16', 'channels_last'],
 ] as const;
-const TRIALS = 2;
+const TRIALS = 1;
 /** How far losses may differ, as a share of their sum: bfloat16 has 8 bits of fraction. */
 const ALIKE = 0.05;
 

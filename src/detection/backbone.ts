@@ -1,3 +1,4 @@
+import { add } from '../backend/add';
 import { type Tensor4D, tf } from '../backend/tf';
 import { Conv, type Mode } from '../layers/conv';
 import { kaimingUniform } from '../layers/init';
@@ -10,8 +11,6 @@ export interface Backbone {
   /** [N, H, W, 3] -> four maps, finest first. */
   apply(images: Tensor4D, mode: Mode): Tensor4D[];
 }
-
-const add = (a: Tensor4D, b: Tensor4D): Tensor4D => tf.add(a, b);
 
 /** Feature pyramid (Lin et al. 2017) with a fifth level of stride 64 taken from the fourth. */
 export class FeaturePyramid {

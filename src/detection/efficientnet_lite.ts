@@ -1,4 +1,5 @@
-import { type Tensor4D, tf } from '../backend/tf';
+import { add } from '../backend/add';
+import type { Tensor4D } from '../backend/tf';
 import { Conv, type ConvSpec, type Mode, type NormMode } from '../layers/conv';
 import { kaimingNormal } from '../layers/init';
 import type { ParameterStore } from '../layers/parameters';
@@ -51,7 +52,7 @@ export class EfficientNetLite0 implements Backbone {
     this.blocks.forEach(({ convs, skip }, i) => {
       let y = x;
       for (const conv of convs) y = conv.apply(y, mode);
-      x = skip ? tf.add(y, x) : y;
+      x = skip ? add(y, x) : y;
       if (TAPS.includes(i)) features.push(x);
     });
     return features;

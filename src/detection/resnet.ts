@@ -1,4 +1,4 @@
-import { relu } from '../backend/activation';
+import { addRelu } from '../backend/add';
 import { type Tensor4D, tf } from '../backend/tf';
 import { type Activation, Conv, type Mode, type NormMode } from '../layers/conv';
 import { kaimingNormal } from '../layers/init';
@@ -134,6 +134,6 @@ class Block {
   apply(x: Tensor4D, mode: Mode): Tensor4D {
     let y = x;
     for (const conv of this.convs) y = conv.apply(y, mode);
-    return relu(tf.add(y, this.downsample ? this.downsample.apply(x, mode) : x) as Tensor4D);
+    return addRelu(y, this.downsample ? this.downsample.apply(x, mode) : x);
   }
 }
