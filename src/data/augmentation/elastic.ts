@@ -76,6 +76,9 @@ function interpolate(
 ): Float32Array {
   const out = new Float32Array(width * height);
   const row = new Float32Array(columns);
+  // The same for every row: the lattice point left of each pixel, and how far behind it the pixel lies.
+  const lefts = Int32Array.from({ length: width }, (_, x) => Math.floor(x / spacing));
+  const fractions = Float64Array.from(lefts, (left, x) => x / spacing - left);
   for (let y = 0; y < height; y++) {
     const v = y / spacing;
     const top = Math.floor(v) * columns;
@@ -83,9 +86,8 @@ function interpolate(
     for (let x = 0; x < columns; x++)
       row[x] = scale * (lattice[top + x] + (lattice[top + columns + x] - lattice[top + x]) * fy);
     for (let x = 0, at = y * width; x < width; x++, at++) {
-      const u = x / spacing;
-      const left = Math.floor(u);
-      out[at] = row[left] + (row[left + 1] - row[left]) * (u - left);
+      const left = lefts[x];
+      out[at] = row[left] + (row[left + 1] - row[left]) * fractions[x];
     }
   }
   return out;

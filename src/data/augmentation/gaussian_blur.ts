@@ -110,11 +110,11 @@ function weighWide(
   const half = 1 << (shift - 1);
   const radius = weights.length - 1;
   const [w0, w1, w2, w3, w4] = weights;
+  const [second, third, fourth] = [2 * step, 3 * step, 4 * step];
   for (let i = at, end = at + count; i < end; i++) {
     let sum = w0 * source[i] + w1 * (source[i - step] + source[i + step]) + half;
-    sum +=
-      w2 * (source[i - 2 * step] + source[i + 2 * step]) + w3 * (source[i - 3 * step] + source[i + 3 * step]);
-    sum += w4 * (source[i - 4 * step] + source[i + 4 * step]);
+    sum += w2 * (source[i - second] + source[i + second]) + w3 * (source[i - third] + source[i + third]);
+    sum += w4 * (source[i - fourth] + source[i + fourth]);
     for (let k = 5, away = 5 * step; k <= radius; k++, away += step)
       sum += weights[k] * (source[i - away] + source[i + away]);
     out[to++] = sum >> shift;
