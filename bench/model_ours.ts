@@ -3,25 +3,15 @@
 import * as fs from 'node:fs';
 import * as readline from 'node:readline';
 import { choosePrecision } from '../src/backend/choose_precision';
-import { computeGradients } from '../src/backend/gradients';
 import { type Precision, setPrecision } from '../src/backend/precision';
-import { type Scalar, type Tensor1D, type Tensor2D, tf } from '../src/backend/tf';
+import { type Tensor1D, type Tensor2D, tf } from '../src/backend/tf';
 import { traceOps } from '../src/backend/trace';
 import { peakRssMb } from '../src/core/memory';
 import type { ModelName } from '../src/detection/config';
-import { LOSS_NAMES, type MaskRcnn } from '../src/detection/mask_rcnn';
-import { pickFirst } from '../src/detection/sampler';
-import { Sgd } from '../src/engine/training/sgd';
-import { disposeGradients } from '../src/engine/training/step';
+import type { MaskRcnn } from '../src/detection/mask_rcnn';
 import { affine } from '../src/layers/linear';
-import { buildJobModel, jobSample, type ModelJob } from './model_job';
-
-const OPTIMIZER = { momentum: 0.9, weightDecay: 5e-4 };
-const RATE = 1e-5;
-
-/** Runs a part of the work under a name. */
-type Phase = <T>(name: string, part: () => T) => T;
-const untraced: Phase = (_, part) => part();
+import { buildJobModel, type ModelJob } from './model_job';
+import { predictionWork, trainingWork, untraced } from './model_work';
 
 async function main([name, size, cells, task, precision, trace]: readonly string[]): Promise<void> {
   const job: ModelJob = { model: name as ModelName, size: Number(size), cells: Number(cells) };
@@ -30,7 +20,7 @@ async function main([name, size, cells, task, precision, trace]: readonly string
   setPrecision(chosen);
   const model = buildJobModel(job);
   const rois = countRois(model);
-  const work = task === 'train' ? training(model, job) : prediction(model, job);
+  const work = task === 'train' ? trainingWork(model, job) : predictionWork(model, job);
   const tell = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
   tell({ ready: true, precision: chosen, gigaflops: rates });
   let done = 0;
@@ -70,39 +60,6 @@ function countRois({ roiHeads: { box } }: MaskRcnn): number[] {
     return apply(pooled, mode);
   };
   return counts;
-}
-
-function training(model: MaskRcnn, job: ModelJob): (phase: Phase) => object {
-  const sample = jobSample(job);
-  const parameters = model.parameters.trainable();
-  const optimizer = new Sgd(parameters, OPTIMIZER);
-  let done = 0;
-  return (phase) => {
-    const values: Record<string, number> = {};
-    const forward = (): Scalar => {
-      const terms = model.losses([sample], { training: true, pick: pickFirst });
-      for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
-      return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
-    };
-    const { value, grads } = phase('gradients', () =>
-      computeGradients(
-        () => phase('forward', forward),
-        parameters.map(({ variable }) => variable),
-      ),
-    );
-    value.dispose();
-    phase('optimizer', () => optimizer.step(grads, { rate: () => RATE, scale: 1, done: done++ }));
-    disposeGradients(grads);
-    return values;
-  };
-}
-
-function prediction(model: MaskRcnn, job: ModelJob): (phase: Phase) => object {
-  const sample = jobSample(job);
-  return (phase) => {
-    const [found] = phase('detect', () => model.detect([sample]));
-    return { detections: found.scores.length, best: found.scores[0] ?? 0 };
-  };
 }
 
 void main(process.argv.slice(2));

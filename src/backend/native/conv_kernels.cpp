@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "convolution.h"
+#include "depthwise.h"
 #include "kernel.h"
 #include "loops.h"
 
@@ -155,16 +156,10 @@ class ConvGradKernel : ConvBase {
                         needs_ & 2 ? db.data() : nullptr);
       if (out) gradient = out;
     }
-    WeightsGradient& weights = weightsGradient(g);
-    const auto& wd = weights.description;
-    void* raw = packedArena.get<char>(wd.diff_weights_desc().get_size());
-    weights.run.execute(stream(),
-                        {{DNNL_ARG_SRC, wrap(wd.src_desc(), converted(g, x.data(), x.size(), sourceArena))},
-                         {DNNL_ARG_DIFF_DST, wrap(wd.diff_dst_desc(), gradient)},
-                         {DNNL_ARG_DIFF_WEIGHTS, wrap(wd.diff_weights_desc(), raw)}});
-    memory from = wrap(wd.diff_weights_desc(), raw), to = wrap(plainWeights(g), dw.data());
-    weights.unpackWeights.execute(stream(), from, to);
-    stream().wait();
+    if (takesDepthwise(g))
+      depthwiseWeightsGradient(g, x.data(), static_cast<const float*>(gradient), dw.data());
+    else
+      toWeights(g, x, gradient, dw);
     if (scale) scaleColumns(dw.data(), scale, dw.data(), dw.size() / g.outputs, g.outputs);
     if (!toInput) return;
     DataGradient& data = dataGradient(g);
@@ -177,6 +172,19 @@ class ConvGradKernel : ConvBase {
   }
 
  private:
+  static void toWeights(const Geometry& g, const Tensor& x, const void* gradient, const Tensor& dw) {
+    WeightsGradient& weights = weightsGradient(g);
+    const auto& wd = weights.description;
+    void* raw = packedArena.get<char>(wd.diff_weights_desc().get_size());
+    weights.run.execute(stream(),
+                        {{DNNL_ARG_SRC, wrap(wd.src_desc(), converted(g, x.data(), x.size(), sourceArena))},
+                         {DNNL_ARG_DIFF_DST, wrap(wd.diff_dst_desc(), gradient)},
+                         {DNNL_ARG_DIFF_WEIGHTS, wrap(wd.diff_weights_desc(), raw)}});
+    memory from = wrap(wd.diff_weights_desc(), raw), to = wrap(plainWeights(g), dw.data());
+    weights.unpackWeights.execute(stream(), from, to);
+    stream().wait();
+  }
+
   static void clear(const Tensor& tensor) {
     if (tensor.size()) std::memset(tensor.data(), 0, tensor.size() * sizeof(float));
   }

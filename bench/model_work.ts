@@ -1,0 +1,52 @@
+import { computeGradients } from '../src/backend/gradients';
+import { type Scalar, tf } from '../src/backend/tf';
+import { LOSS_NAMES, type MaskRcnn } from '../src/detection/mask_rcnn';
+import { pickFirst } from '../src/detection/sampler';
+import { Sgd } from '../src/engine/training/sgd';
+import { disposeGradients } from '../src/engine/training/step';
+import { jobSample, type ModelJob } from './model_job';
+
+/** Runs a part of the work under a name. */
+export type Phase = <T>(name: string, part: () => T) => T;
+/** One step or one prediction; its losses, or what it found. */
+export type Work = (phase: Phase) => Record<string, number>;
+
+export const untraced: Phase = (_, part) => part();
+
+const OPTIMIZER = { momentum: 0.9, weightDecay: 5e-4 };
+const RATE = 1e-5;
+
+/** Training steps on the job's image: forward, backward, SGD. */
+export function trainingWork(model: MaskRcnn, job: ModelJob): Work {
+  const sample = jobSample(job);
+  const parameters = model.parameters.trainable();
+  const optimizer = new Sgd(parameters, OPTIMIZER);
+  let done = 0;
+  return (phase) => {
+    const values: Record<string, number> = {};
+    const forward = (): Scalar => {
+      const terms = model.losses([sample], { training: true, pick: pickFirst });
+      for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
+      return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
+    };
+    const { value, grads } = phase('gradients', () =>
+      computeGradients(
+        () => phase('forward', forward),
+        parameters.map(({ variable }) => variable),
+      ),
+    );
+    value.dispose();
+    phase('optimizer', () => optimizer.step(grads, { rate: () => RATE, scale: 1, done: done++ }));
+    disposeGradients(grads);
+    return values;
+  };
+}
+
+/** Predictions of the job's image, to instances with masks. */
+export function predictionWork(model: MaskRcnn, job: ModelJob): Work {
+  const sample = jobSample(job);
+  return (phase) => {
+    const [found] = phase('detect', () => model.detect([sample]));
+    return { detections: found.scores.length, best: found.scores[0] ?? 0 };
+  };
+}
