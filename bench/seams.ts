@@ -1,6 +1,6 @@
 // Tiled against in one piece: how many cells are found again, and what the seams do to AP50.
-//   node dist/bench/seams.js RUN ../shared/data/consep/train consep_train23,consep_train24 [TILE OVERLAP]
-// TILE and OVERLAP in pixels of the image; without them those of `predict`.
+//   node dist/bench/seams.js RUN ../shared/data/consep/train consep_train23,consep_train24 [SCORE [TILE OVERLAP]]
+// Cells over SCORE (0.5) are looked for. TILE and OVERLAP in pixels of the image; without them those of `predict`.
 import { openDataset } from '../src/data/dataset';
 import { recordToSample } from '../src/data/record';
 import { loadModel } from '../src/engine/model/load_model';
@@ -27,7 +27,7 @@ function foundAgain(a: Instances, b: Instances): number {
 }
 
 async function main(): Promise<void> {
-  const [run, dir, names, tile, overlap] = process.argv.slice(2);
+  const [run, dir, names, score = '0.5', tile, overlap] = process.argv.slice(2);
   const dataset = await openDataset(dir);
   const { model, about } = loadModel(run);
   const predictor = new Predictor(model);
@@ -42,12 +42,12 @@ async function main(): Promise<void> {
       const seconds = (performance.now() - start) / 1000;
       const { AP50 } = evaluateCoco(truth, [all], { classes, maxDets: 1000 });
       const text = `AP50 ${AP50.toFixed(4)}, ${tiles} tiles, ${seconds.toFixed(1)} s`;
-      return { all, sure: applyThresholds(all, 0.5), text };
+      return { all, sure: applyThresholds(all, Number(score)), text };
     };
     const whole = predict({ tile: sample.width });
-    process.stdout.write(`${name}: whole ${whole.text}, ${whole.sure.labels.length} cells over 0.5\n`);
+    process.stdout.write(`${name}: whole ${whole.text}, ${whole.sure.labels.length} cells over ${score}\n`);
     const size: PredictOptions = tile ? { tile: Number(tile), overlap: Number(overlap) } : {};
-    const half = Math.round((Number(tile) || 1024 / enlarge) / 2);
+    const half = Math.round((Number(tile) || 1280 / enlarge) / 2);
     for (const shift of [0, half]) {
       const { sure, text } = predict({ ...size, shift });
       const shares = [foundAgain(whole.sure, sure), foundAgain(sure, whole.sure)];
@@ -56,7 +56,6 @@ async function main(): Promise<void> {
       );
     }
   }
-  predictor.dispose();
   model.dispose();
 }
 

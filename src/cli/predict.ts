@@ -19,10 +19,10 @@ export function registerPredict(program: Command): void {
       )
       .option(
         '--tile <n>',
-        'largest side seen at once, pixels of the image (default: 1024 / enlarge)',
+        'largest side seen at once, pixels of the image (default: 1280 / enlarge)',
         parseWhole,
       )
-      .option('--overlap <n>', 'pixels that tiles share (default: 192 / enlarge)', parseWhole)
+      .option('--overlap <n>', 'pixels that tiles share (default: 384 / enlarge)', parseWhole)
       .option('--enlarge <f>', 'how much larger the network sees images (default: as the run)', parseFactor)
       .option('--pixel-size <um>', 'micrometres a pixel of the images', parseFactor)
       .option(

@@ -100,7 +100,6 @@ async function predictAll(
       images.push({ file: input.file, id: input.id, instances: instances.labels.length, counts, tiles });
     }
   } finally {
-    predictor.dispose();
     model.dispose();
   }
   progress.finish();

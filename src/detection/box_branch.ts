@@ -119,12 +119,13 @@ export class BoxBranch {
     return { classifier, boxRegression: smoothL1(own, wanted, 1 / 9, labels.length) };
   }
 
-  /** Decodes, thresholds and suppresses within classes, for the proposals of one image. */
+  /** Decodes, thresholds and suppresses within classes, for the proposals of one image; `room` times the limit. */
   detect(
     proposals: Float32Array,
     logits: Float32Array,
     deltas: Float32Array,
     [height, width]: readonly [number, number],
+    room = 1,
   ): BoxDetections {
     const { numClasses, box } = this.config;
     const boxes: number[] = [];
@@ -153,7 +154,7 @@ export class BoxBranch {
       all.scores,
       box.nmsThreshold,
       all.labels,
-      box.detectionsPerImage,
+      Math.ceil(box.detectionsPerImage * room),
     );
     return {
       boxes: selectBoxes(all.boxes, kept),

@@ -16,6 +16,7 @@ import type { Instances } from '../structures/instances';
 import { encodeCropMask } from '../structures/rle_raster';
 import type { SoftMask } from '../structures/soft_mask';
 import { type Backbone, FeaturePyramid } from './backbone';
+import { roomOf } from './block_limits';
 import type { MaskRcnnConfig } from './config';
 import { EfficientNetLite0 } from './efficientnet_lite';
 import { MASK_SIZE } from './mask_branch';
@@ -56,6 +57,11 @@ export interface LossOptions {
 export interface DetectOptions {
   /** Factor by which the network sees the images larger: small cells gain from it. Default 1. */
   readonly enlarge?: number;
+  /**
+   * For views of large images: the limits of proposals are shared out over blocks of this side, pixels of the
+   * network's input and a multiple of its coarsest stride, that of detections grows with the view's area.
+   */
+  readonly block?: number;
   /** Draws a mask into its image, [height, width] pixels. Default: as torchvision pastes it. */
   readonly drawMask?: (mask: SoftMask, image: ModelImage) => CropMask;
 }
@@ -141,13 +147,15 @@ export class MaskRcnn {
   /** Instances of every image, in its own pixels, by falling score. Leaves no tensor behind. */
   detect(
     images: readonly ModelImage[],
-    { enlarge = 1, drawMask = pasteMask }: DetectOptions = {},
+    { enlarge = 1, block, drawMask = pasteMask }: DetectOptions = {},
   ): Instances[] {
     return scoped(() => {
       const batch = this.batch(images, false, enlarge);
       const features = this.features(batch, { training: false });
-      const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false);
-      const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes);
+      const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false, block);
+      const area = Math.max(...batch.sizes.map(([height, width]) => height * width));
+      const room = block === undefined ? 1 : roomOf(area);
+      const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes, room);
       return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n], drawMask));
     });
   }

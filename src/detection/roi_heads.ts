@@ -38,6 +38,8 @@ export interface MaskedDetections extends BoxDetections {
 
 /** RoIs whose masks are computed together: bounds the memory of an image with hundreds of cells. */
 const MASK_CHUNK = 64;
+/** The same for classes and boxes: more than the proposals of an image under the model's own limits. */
+const BOX_CHUNK = 1024;
 
 /** Second stage: classes, boxes and masks of the proposals (torchvision's roi_heads.py). */
 export class RoiHeads {
@@ -147,24 +149,47 @@ export class RoiHeads {
     };
   }
 
-  /** Detections of every image, boxes and masks in the resized image. */
+  /**
+   * Detections of every image, boxes and masks in the resized image.
+   * @param room factor on the limit of detections: a large image has more to find.
+   */
   detect(
     features: readonly Tensor4D[],
     proposals: readonly Proposals[],
     sizes: ImageBatch['sizes'],
+    room = 1,
   ): MaskedDetections[] {
     return proposals.map(({ boxes }, n) => {
-      const imageIndex = new Int32Array(boxes.length / 4).fill(n);
-      const [logits, deltas] = scoped(() => {
-        const { classLogits, boxDeltas } = this.box.apply(
-          roiAlign(features, { boxes, imageIndex }, BOX_SIZE),
-          EVALUATION,
-        );
-        return [classLogits.dataSync<'float32'>(), boxDeltas.dataSync<'float32'>()];
-      });
-      const detections = this.box.detect(boxes, logits, deltas, sizes[n]);
+      const { logits, deltas } = this.classify(features, boxes, n);
+      const detections = this.box.detect(boxes, logits, deltas, sizes[n], room);
       return { ...detections, maskProbabilities: this.maskProbabilities(features, detections, n) };
     });
+  }
+
+  /** Class logits [n * K] and box offsets [n * 4 K] of the boxes of one image, some at a time. */
+  private classify(
+    features: readonly Tensor4D[],
+    boxes: Float32Array,
+    image: number,
+  ): { logits: Float32Array; deltas: Float32Array } {
+    const { numClasses } = this.config;
+    const total = boxes.length / 4;
+    const logits = new Float32Array(total * numClasses);
+    const deltas = new Float32Array(total * numClasses * 4);
+    for (let from = 0; from < total; from += BOX_CHUNK) {
+      const count = Math.min(BOX_CHUNK, total - from);
+      const rois = {
+        boxes: boxes.subarray(from * 4, (from + count) * 4),
+        imageIndex: new Int32Array(count).fill(image),
+      };
+      const [ownLogits, ownDeltas] = scoped(() => {
+        const { classLogits, boxDeltas } = this.box.apply(roiAlign(features, rois, BOX_SIZE), EVALUATION);
+        return [classLogits.dataSync<'float32'>(), boxDeltas.dataSync<'float32'>()];
+      });
+      logits.set(ownLogits, from * numClasses);
+      deltas.set(ownDeltas, from * numClasses * 4);
+    }
+    return { logits, deltas };
   }
 
   private maskProbabilities(

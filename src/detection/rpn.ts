@@ -14,6 +14,7 @@ import {
   countAnchors,
   writeAnchor,
 } from './anchors';
+import { blockLimit, firstOfBlocks, topKOfBlocks } from './block_limits';
 import { decodeBox, encodeBox, RPN_WEIGHTS } from './box_coder';
 import type { MaskRcnnConfig } from './config';
 import { BACKGROUND, matchAnchors } from './matcher';
@@ -85,8 +86,15 @@ export class RegionProposalNetwork {
     };
   }
 
-  /** Proposals of every image; no gradient flows through them. */
-  propose(output: RpnOutput, sizes: ImageBatch['sizes'], training: boolean): Proposals[] {
+  /**
+   * Proposals of every image; no gradient flows through them.
+   * @param block in testing: the limits are shared out over blocks of this side, pixels of the network's input.
+   */
+  propose(output: RpnOutput, sizes: ImageBatch['sizes'], training: boolean, block?: number): Proposals[] {
+    const { rpn } = this.config;
+    const limits = training
+      ? { before: rpn.preNmsTopNTrain, after: rpn.postNmsTopNTrain }
+      : { before: rpn.preNmsTopNTest, after: rpn.postNmsTopNTest };
     const logits = output.objectnessLogits.map((level) => level.dataSync<'float32'>());
     const deltas = output.boxDeltas.map((level) => level.dataSync<'float32'>());
     return sizes.map(([height, width], n) => {
@@ -96,15 +104,21 @@ export class RegionProposalNetwork {
       output.levels.forEach((level, l) => {
         const count = countAnchors(level);
         const ownLogits = logits[l].subarray(n * count, (n + 1) * count);
-        const best = topK(
-          ownLogits,
-          training ? this.config.rpn.preNmsTopNTrain : this.config.rpn.preNmsTopNTest,
-        );
+        const best =
+          block === undefined
+            ? topK(ownLogits, limits.before)
+            : topKOfBlocks(ownLogits, level, blockLimit(limits.before, block), block);
         boxes.push(decodeAnchors(level, best, deltas[l].subarray(n * count * 4), height, width));
         scores.push(Float32Array.from(best, (i) => ownLogits[i]));
         groups.push(new Int32Array(best.length).fill(l));
       });
-      return this.filter(concatenate(boxes), concatenate(scores), concatenateInt(groups), training);
+      return this.filter(
+        concatenate(boxes),
+        concatenate(scores),
+        concatenateInt(groups),
+        limits.after,
+        block,
+      );
     });
   }
 
@@ -112,7 +126,8 @@ export class RegionProposalNetwork {
     boxes: Float32Array,
     scores: Float32Array,
     groups: Int32Array,
-    training: boolean,
+    limit: number,
+    block?: number,
   ): Proposals {
     const large: number[] = [];
     for (let i = 0; i < scores.length; i++)
@@ -123,9 +138,9 @@ export class RegionProposalNetwork {
       Float32Array.from(large, (i) => scores[i]),
       this.config.rpn.nmsThreshold,
       Int32Array.from(large, (i) => groups[i]),
-      training ? this.config.rpn.postNmsTopNTrain : this.config.rpn.postNmsTopNTest,
-    );
-    const rows = Array.from(kept, (k) => large[k]);
+      block === undefined ? limit : undefined,
+    ).map((k) => large[k]);
+    const rows = block === undefined ? kept : firstOfBlocks(boxes, kept, blockLimit(limit, block), block);
     return { boxes: selectBoxes(boxes, rows), scores: Float32Array.from(rows, (i) => scores[i]) };
   }
 

@@ -84,7 +84,6 @@ export async function evaluateRun(where: string, options: EvaluateOptions = {}):
     const evaluation = { run, about, source, dataset, ids, set, predictions, ...scores };
     return options.ablate ? { ...evaluation, ablation: ablate(evaluation, predict, options) } : evaluation;
   } finally {
-    predictor.dispose();
     model.dispose();
   }
 }

@@ -1,5 +1,4 @@
-import type { MaskRcnnConfig } from '../detection/config';
-import { type DetectOptions, MaskRcnn } from '../detection/mask_rcnn';
+import type { DetectOptions, MaskRcnn } from '../detection/mask_rcnn';
 import type { ModelImage } from '../detection/transform';
 import { joinTiles, placeInstances } from '../postprocess/join_tiles';
 import { predictViews } from '../postprocess/merge_views';
@@ -12,9 +11,9 @@ import type { Instances } from '../structures/instances';
 export interface PredictOptions {
   /** Factor by which the network sees the image larger. Default 1. */
   readonly enlarge?: number;
-  /** Images with a longer side are cut into tiles of this side, in pixels of the image. Default: 1024 / enlarge. */
+  /** Images with a longer side are cut into tiles of this side, in pixels of the image. Default: 1280 / enlarge. */
   readonly tile?: number;
-  /** Pixels of the image that neighbouring tiles share, at least. Default: 192 / enlarge. */
+  /** Pixels of the image that neighbouring tiles share, at least. Default: 384 / enlarge. */
   readonly overlap?: number;
   /** Moves the grid of tiles. */
   readonly shift?: number;
@@ -35,28 +34,25 @@ export interface ImagePrediction {
   readonly atModelLimit: number;
 }
 
-/** Pixels of the network's input: the largest side seen at once, and what neighbours share. */
-export const NETWORK_TILE = 1024;
-export const NETWORK_OVERLAP = 192;
-/** The pyramid's coarsest stride: tiles that begin at its multiples have their anchors where the whole image has. */
-const NETWORK_STRIDE = 64;
-
+/** Pixels of the network's input: up to this side an image is predicted under the model's own limits. */
+const NETWORK_WHOLE = 1024;
+/** The largest side seen at once, and what neighbours share: what lies 192 pixels from a seam feels little of it. */
+const NETWORK_TILE = 1280;
+const NETWORK_OVERLAP = 384;
 /**
- * Pixels of the network's input that the model's limits (proposals, detections) hold for on large images: four times
- * as many in a view of 1024 x 1024. They go by area, or a tile would find what the whole image has no room for.
+ * Side of the blocks that the limits of proposals are shared out over. Twice the pyramid's coarsest stride: tiles that
+ * begin at its multiples have their anchors and their blocks where the whole image has them.
  */
-const PIXELS_PER_LIMIT = 512 * 512;
+const BLOCK = 128;
 
-/** A model that predicts images of any size. It does not own the model; `dispose` frees what it made itself. */
+/** A model that predicts images of any size. It does not own the model. */
 export class Predictor {
-  private roomy: RoomyModel | undefined;
-
   constructor(private readonly model: MaskRcnn) {}
 
   /**
    * Instances of one image, in its own pixels, by falling score: seen whole where it fits a tile, else in overlapping
    * tiles whose instances are joined. Memory grows with the tile, and with the image only by its pixels. Images of up
-   * to `NETWORK_TILE` are predicted under the model's own limits, as in an evaluation; larger ones have room by area.
+   * to `NETWORK_WHOLE` are predicted under the model's own limits, as in an evaluation; larger ones have room by area.
    */
   predict(picture: ModelImage, options: PredictOptions = {}): ImagePrediction {
     const { views, enlarge = 1 } = options;
@@ -87,64 +83,29 @@ export class Predictor {
   }
 
   private predictOnce(picture: ModelImage, options: PredictOptions): ImagePrediction {
-    const { enlarge = 1, shift = 0, masks = GUIDED_SOFT_MASK } = options;
-    const tile = options.tile ?? Math.max(1, Math.round(NETWORK_TILE / enlarge));
-    const overlap = options.overlap ?? Math.min(Math.round(NETWORK_OVERLAP / enlarge), tile >> 1);
+    const { shift = 0, masks = GUIDED_SOFT_MASK } = options;
     const { height, width } = picture;
-    const tiles = tileGrid(height, width, { tile, overlap, align: alignment(enlarge), shift });
-    const detect: DetectOptions = masks
-      ? { enlarge, drawMask: (mask, image) => drawSoftMask(mask, image, masks) }
-      : { enlarge };
+    const asked = options.enlarge ?? 1;
+    const large = Math.max(height, width) * asked > NETWORK_WHOLE;
+    const { enlarge, align } = large ? alignedEnlargement(asked) : { enlarge: asked, align: 1 };
+    // A tile of whole blocks: the anchors of the coarsest level lie where the whole image has them.
+    const tile = options.tile ?? Math.max(1, Math.floor(NETWORK_TILE / enlarge / align)) * align;
+    const overlap = options.overlap ?? Math.min(Math.ceil(NETWORK_OVERLAP / enlarge), tile >> 1);
+    const tiles = tileGrid(height, width, { tile, overlap, align, shift });
+    const detect: DetectOptions = {
+      enlarge,
+      block: large ? BLOCK : undefined,
+      drawMask: masks ? (mask, image) => drawSoftMask(mask, image, masks) : undefined,
+    };
+    const { nmsThreshold, detectionsPerImage } = this.model.config.box;
     let atModelLimit = 0;
     const found = tiles.map(({ view }) => {
-      const model = this.modelFor(picture, view, enlarge);
-      const [instances] = model.detect([cutOut(picture, view)], detect);
-      if (instances.labels.length >= model.config.box.detectionsPerImage) atModelLimit++;
+      const [instances] = this.model.detect([cutOut(picture, view)], detect);
+      if (!large && instances.labels.length >= detectionsPerImage) atModelLimit++;
       return placeInstances(instances, view.left, view.top, height, width);
     });
-    const { nmsThreshold } = this.model.config.box;
     const instances = tiles.length === 1 ? found[0] : joinTiles(tiles, found, { nmsThreshold });
     return { instances, tiles: tiles.length, atModelLimit };
-  }
-
-  dispose(): void {
-    this.roomy?.model.dispose();
-    this.roomy = undefined;
-  }
-
-  private modelFor({ height, width }: ModelImage, view: Rect, enlarge: number): MaskRcnn {
-    if (Math.max(height, width) * enlarge <= NETWORK_TILE) return this.model;
-    this.roomy ??= new RoomyModel(this.model);
-    const pixels = (view.right - view.left) * (view.bottom - view.top) * enlarge * enlarge;
-    return this.roomy.under(Math.max(1, pixels / PIXELS_PER_LIMIT));
-  }
-}
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** The same weights, their memory shared, under limits that change from view to view. */
-class RoomyModel {
-  readonly model: MaskRcnn;
-  private readonly rpn: Mutable<MaskRcnnConfig['rpn']>;
-  private readonly box: Mutable<MaskRcnnConfig['box']>;
-
-  constructor(private readonly own: MaskRcnn) {
-    this.rpn = { ...own.config.rpn };
-    this.box = { ...own.config.box };
-    this.model = new MaskRcnn({ ...own.config, rpn: this.rpn, box: this.box });
-    for (const { name, variable } of this.model.parameters.all()) {
-      const parameter = own.parameters.get(name);
-      if (parameter) variable.assign(parameter.variable);
-    }
-  }
-
-  /** The model with `room` times the limits: it reads them whenever it detects. */
-  under(room: number): MaskRcnn {
-    const { rpn, box } = this.own.config;
-    this.rpn.preNmsTopNTest = Math.ceil(rpn.preNmsTopNTest * room);
-    this.rpn.postNmsTopNTest = Math.ceil(rpn.postNmsTopNTest * room);
-    this.box.detectionsPerImage = Math.ceil(box.detectionsPerImage * room);
-    return this.model;
   }
 }
 
@@ -161,10 +122,15 @@ export function cutOut(picture: ModelImage, { left, top, right, bottom }: Rect):
   return { height, width, image };
 }
 
-/** The smallest number of image pixels that is a whole number of coarsest cells after enlargement; else 1. */
-function alignment(enlarge: number): number {
-  for (let pixels = 1; pixels <= 4 * NETWORK_STRIDE; pixels++)
-    if (Math.abs(((pixels * enlarge) / NETWORK_STRIDE) % 1) < 1e-9 && pixels * enlarge >= NETWORK_STRIDE)
-      return pixels;
-  return 1;
+/**
+ * The enlargement of a view of a large image, and how many of its pixels are then a block: as asked where that is a
+ * whole number, else the nearest factor for which it is (within 0.4 % for factors up to 2).
+ */
+export function alignedEnlargement(asked: number): { readonly enlarge: number; readonly align: number } {
+  for (let blocks = 1; blocks <= 4; blocks++) {
+    const pixels = (blocks * BLOCK) / asked;
+    if (Math.abs(pixels - Math.round(pixels)) < 1e-9) return { enlarge: asked, align: Math.round(pixels) };
+  }
+  const align = Math.max(1, Math.round((2 * BLOCK) / asked));
+  return { enlarge: (2 * BLOCK) / align, align };
 }

@@ -46,20 +46,15 @@ export async function predict(
 ): Promise<PredictedPicture> {
   const picture = typeof image === 'string' ? await readPicture(image, about.channelOrder) : image;
   const pixelSize = options.pixelSize ?? picture.pixelSize;
-  const predictor = new Predictor(model);
-  try {
-    const { instances } = answerPicture(predictor, about, { ...picture, pixelSize }, options);
-    return {
-      ...picture,
-      id: typeof image === 'string' ? path.parse(image).name : 'image',
-      pixelSize,
-      channelOrder: about.channelOrder,
-      classes: about.classes,
-      instances,
-    };
-  } finally {
-    predictor.dispose();
-  }
+  const { instances } = answerPicture(new Predictor(model), about, { ...picture, pixelSize }, options);
+  return {
+    ...picture,
+    id: typeof image === 'string' ? path.parse(image).name : 'image',
+    pixelSize,
+    channelOrder: about.channelOrder,
+    classes: about.classes,
+    instances,
+  };
 }
 
 /** One picture through a predictor, as `predict` says. */

@@ -69,7 +69,6 @@ export async function submit(where: string, options: SubmitOptions): Promise<Sub
       for (const result of cocoResults(id, kept)) results.push(result);
     }
   } finally {
-    predictor.dispose();
     model.dispose();
   }
   progress.finish();

@@ -7,7 +7,7 @@ import { extractInstances } from '../../src/data/extract_instances';
 import { writeTiff } from '../../src/data/tiff/write_tiff';
 import { MODELS } from '../../src/detection/config';
 import { MaskRcnn } from '../../src/detection/mask_rcnn';
-import { Predictor } from '../../src/engine/predict';
+import { alignedEnlargement, Predictor } from '../../src/engine/predict';
 import { listInputs } from '../../src/engine/predict_inputs';
 import { PredictionWriter } from '../../src/report/prediction_files';
 import { drawn } from '../postprocess/helpers';
@@ -37,9 +37,22 @@ describe('prediction', function () {
     assert.equal(tiled.tiles, 4);
     assert.deepEqual([tiled.instances.height, tiled.instances.width], [192, 192]);
     for (const { size } of tiled.instances.masks) assert.deepEqual([...size], [192, 192]);
-    predictor.dispose();
     assert.equal(tf.memory().numTensors, before);
     model.dispose();
+  });
+
+  it('begins tiles where the whole image has its anchors, whatever the enlargement', () => {
+    assert.deepEqual(alignedEnlargement(1.6), { enlarge: 1.6, align: 80 });
+    assert.deepEqual(alignedEnlargement(1), { enlarge: 1, align: 128 });
+    assert.deepEqual(alignedEnlargement(1.28), { enlarge: 1.28, align: 100 });
+    for (let asked = 0.5; asked <= 2; asked += 0.013) {
+      const { enlarge, align } = alignedEnlargement(asked);
+      assert.ok(
+        Number.isInteger(align) &&
+          Math.abs((align * enlarge) / 128 - Math.round((align * enlarge) / 128)) < 1e-9,
+      );
+      assert.ok(Math.abs(enlarge / asked - 1) < 0.004, `${asked}: ${enlarge}`);
+    }
   });
 
   it('names inputs apart and refuses what is none', () =>
