@@ -38,6 +38,8 @@ export function choosePrecision(): PrecisionChoice {
         // The first round builds the code.
         if (i > 0) times[precision] = Math.min(times[precision], performance.now() - started);
       }
+  } catch {
+    return { precision: 'float32', reason: 'this processor has no convolution in bfloat16' };
   } finally {
     setPrecision(before);
     tf.dispose([x, filter]);

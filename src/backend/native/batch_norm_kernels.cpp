@@ -68,6 +68,10 @@ class BatchNormKernel {
     for (int i = 0; i < x.rank(); i++) shape.push_back(x.dim(i));
     const Tensor y = call.output(0, shape), mean = call.output(1, {columns}), variance = call.output(2, {columns}),
                  unbiased = call.output(3, {columns});
+    if (rows == 0) {
+      for (const Tensor* none : {&mean, &variance, &unbiased}) std::memset(none->data(), 0, columns * sizeof(float));
+      return;
+    }
     const int threads = omp_get_max_threads();
     const float* in = x.data();
     // Deviations from the first row: the variance of values far from zero keeps its digits.
@@ -122,6 +126,10 @@ class BatchNormGradKernel {
     std::vector<int64_t> shape;
     for (int i = 0; i < x.rank(); i++) shape.push_back(x.dim(i));
     const Tensor dx = call.output(0, shape), dGamma = call.output(1, {columns}), dBeta = call.output(2, {columns});
+    if (rows == 0) {
+      for (const Tensor* none : {&dGamma, &dBeta}) std::memset(none->data(), 0, columns * sizeof(float));
+      return;
+    }
     const int threads = omp_get_max_threads();
     std::vector<float> scale(columns), shift(columns), k1(columns), k2(columns);
     for (int64_t c = 0; c < columns; c++) {

@@ -1,6 +1,7 @@
 #include "convolution.h"
 
 #include <map>
+#include <stdexcept>
 
 namespace cytobench {
 
@@ -30,7 +31,7 @@ Shapes shapes(const Geometry& g) {
 
 Type precision(const Geometry& g) { return g.bfloat16 ? Type::bf16 : Type::f32; }
 
-dnnl::convolution_forward::primitive_desc describe(const Geometry& g) {
+dnnl::convolution_forward::primitive_desc describeForward(const Geometry& g) {
   const Shapes s = shapes(g);
   dnnl::post_ops post;
   if (g.activation == kRelu) post.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
@@ -49,6 +50,16 @@ dnnl::convolution_forward::primitive_desc describe(const Geometry& g) {
           s.before,
           s.after,
           attributes};
+}
+
+/** oneDNN's own message names neither the reason nor the remedy. */
+dnnl::convolution_forward::primitive_desc describe(const Geometry& g) {
+  try {
+    return describeForward(g);
+  } catch (const dnnl::error&) {
+    throw std::runtime_error(g.bfloat16 ? "this processor has no bfloat16 convolution: set runtime.precision to float32"
+                                        : "oneDNN has no convolution of this shape");
+  }
 }
 
 /** One cache a kind; entries are few: a model has tens of geometries. */
