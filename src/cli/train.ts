@@ -1,19 +1,7 @@
 import type { Command } from 'commander';
-import { answer, type CommonOptions, say, withCommonOptions } from './command';
+import { answer, say, withCommonOptions } from './command';
 import { parseCount, parseFactor, parseWhole } from './parse';
-
-export interface TrainFlags extends CommonOptions {
-  readonly data?: string;
-  readonly split?: string;
-  readonly preset?: string;
-  readonly set: string[];
-  readonly seed?: number;
-  readonly weights?: string;
-  readonly maxMinutes?: number;
-  readonly maxSteps?: number;
-  readonly out?: string;
-  readonly resume?: string;
-}
+import type { TrainFlags } from './train_flags';
 
 /** `train EXPERIMENT[:VARIANT]`: one run. */
 export function registerTrain(program: Command): void {

@@ -9,7 +9,7 @@ import { findExperiment } from '../engine/experiments';
 import type { RunDescription } from '../engine/run/run_folder';
 import type { FinishedRun } from '../engine/run/train_run';
 import { watchSignals } from './signals';
-import type { TrainFlags } from './train';
+import type { TrainFlags } from './train_flags';
 
 /** Trains as the flags say. The native runtime is loaded last: its threads are a setting of the run. */
 export async function trainCommand(

@@ -3,17 +3,7 @@ import { openWeights } from '../../weights/open';
 import { type TensorToWrite, writeSafetensors } from '../../weights/safetensors_write';
 
 /** One image of a batch that a run failed on, as far as a person needs to see it. */
-export interface FailedImage {
-  readonly id: string;
-  readonly height: number;
-  readonly width: number;
-  /** [height * width * 3] */
-  readonly image: Uint8Array;
-  /** [n * 4] */
-  readonly boxes: Float32Array;
-  /** [n] */
-  readonly labels: Int32Array;
-}
+export type FailedImage = Pick<Sample, 'id' | 'height' | 'width' | 'image' | 'boxes' | 'labels'>;
 
 export interface FailedBatch {
   readonly step: number;

@@ -9,7 +9,7 @@ import { formatDuration } from '../../core/progress';
 import { resolveConfig, variantOf } from '../config/resolve';
 import type { Experiment, ExperimentConfig, PresetName } from '../config/types';
 import { type BuiltModel, buildModel } from '../model/build_model';
-import { createOptimizer } from '../training/optimizer';
+import { createOptimizer } from '../training/create_optimizer';
 import { type PreparedData, prepareData } from '../training/prepare_data';
 import { estimateRun, probeRun } from '../training/probe';
 import { NonFiniteError } from '../training/step';

@@ -4,9 +4,7 @@ import { scoped } from '../../backend/scope';
 import { type Tensor, tf } from '../../backend/tf';
 import type { Parameter } from '../../layers/parameters';
 import type { OptimizerSection } from '../config/types';
-import { AdamW } from './adamw';
 import type { OptimizerBuffers } from './optimizer_buffers';
-import { Sgd } from './sgd';
 
 /** What one step is made with. */
 export interface StepOptions {
@@ -28,10 +26,6 @@ export interface Optimizer {
   step(gradients: readonly (Tensor | null)[], options: StepOptions): void;
   /** Its buffers, by PyTorch's names of them, then by parameter. */
   readonly buffers: OptimizerBuffers;
-}
-
-export function createOptimizer(section: OptimizerSection, parameters: readonly Parameter[]): Optimizer {
-  return section.kind === 'sgd' ? new Sgd(parameters, section) : new AdamW(parameters, section);
 }
 
 /** The factor of the learning rate: that of the longest prefix that fits, else 1. */
