@@ -65,10 +65,13 @@ export function registerEvaluate(program: Command): void {
     const { analyse } = await import('../engine/analyse');
     const { formatInterval } = await import('../metrics/interval');
     const analysis = analyse(evaluation);
+    for (const line of magnificationWarning(evaluation)) say(line);
     const { ablationRows, formatAblation } = await import('./ablation_text');
     const { ablation } = evaluation;
     const rows = ablation ? { ablation: ablationRows(ablation) } : {};
-    answer(flags, { ...report(evaluation), ...analysis, ...rows }, () =>
+    const found = { ...report(evaluation), ...analysis, ...rows };
+    if (isOwnValidation(evaluation, flags)) await keepEvaluation(where, found);
+    answer(flags, found, () =>
       [
         `${evaluation.ids.length} images, ${source}; limits: ${limit} detections an image (model), ${segm.maxDets} per image and class (COCO)`,
         formatScores('masks', segm, classes),
@@ -84,6 +87,36 @@ export function registerEvaluate(program: Command): void {
       ].join('\n'),
     );
   });
+}
+
+/** Cells of another magnification are cells of another size: the model has not seen such. */
+function magnificationWarning({ about, dataset }: Evaluation): string[] {
+  const [trained, here] = [about.pixelSize, dataset.pixelSize];
+  if (!trained || !here || Math.abs(here / trained - 1) < 0.05) return [];
+  return [
+    `warning: a pixel of these images is ${here} µm, of the training images ${trained} µm: cells look ${(trained / here).toFixed(2)} times as large`,
+  ];
+}
+
+/** Whether the numbers are those that a run is known by: its best checkpoint on the images it kept back. */
+function isOwnValidation({ run }: Evaluation, flags: EvaluateFlags): boolean {
+  const { data, split, part = 'val', checkpoint = 'best', tta, maxDets, scoreThreshold } = flags;
+  return (
+    Boolean(run) &&
+    !data &&
+    !split &&
+    part === 'val' &&
+    checkpoint === 'best' &&
+    !tta &&
+    !maxDets &&
+    !scoreThreshold
+  );
+}
+
+async function keepEvaluation(run: string, found: object): Promise<void> {
+  const { writeJson } = await import('../core/files');
+  const path = await import('node:path');
+  writeJson(path.join(run, 'evaluation.json'), found);
 }
 
 /** What `--json` and `evaluation.json` hold. */
