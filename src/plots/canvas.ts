@@ -102,5 +102,5 @@ export async function canvasToPng(
   const composed = layers.length
     ? base.composite(layers.map(({ png, left, top }) => ({ input: png, left, top })))
     : base;
-  return await composed.png({ compressionLevel: 6 }).toBuffer();
+  return await composed.png({ compressionLevel: 3 }).toBuffer();
 }

@@ -69,14 +69,24 @@ export async function drawPanels(
     const heading = `<text x="${left}" y="20" font-weight="bold">${escapeXml(title)}</text>`;
     return [heading, ...scoreTexts(contours, left, HEADER, scale, canvas)];
   });
-  const svg = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${total.width}" height="${total.height}" font-family="DejaVu Sans" font-size="14" fill="#222">`,
-    ...texts,
-    ...legend.svg,
-    pixelSize ? scaleBar(wide, HEADER + height + 22, pixelSize, scale) : '',
-    '</svg>',
-  ];
-  return await canvasToPng(total, [{ png: svgToPng(svg.join(''), 1), left: 0, top: 0 }]);
+  const below = [...legend.svg, pixelSize ? scaleBar(wide, HEADER + height + 22, pixelSize, scale) : ''];
+  const scored = panels.some(({ contours }) => contours.scores);
+  // Text is drawn where there is some: over a large image it would cost more than everything else.
+  const strips = scored
+    ? [strip([...texts, ...below], wide, 0, total.height)]
+    : [strip(texts, wide, 0, HEADER), strip(below, wide, HEADER + height, total.height - HEADER - height)];
+  return await canvasToPng(total, strips);
+}
+
+/** Part of a picture's text, `height` pixels from `top` on, as a layer. */
+function strip(
+  svg: readonly string[],
+  width: number,
+  top: number,
+  height: number,
+): { png: Buffer; left: number; top: number } {
+  const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 ${top} ${width} ${height}" font-family="DejaVu Sans" font-size="14" fill="#222">`;
+  return { png: svgToPng(`${open}${svg.join('')}</svg>`, 1), left: 0, top };
 }
 
 /** A white canvas. */
