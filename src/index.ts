@@ -21,7 +21,7 @@ export { type LoadedModel, loadModel } from './engine/model/load_model';
 export { Predictor } from './engine/predict';
 export { type PredictedPicture, predict } from './engine/predict_image';
 export { attachRun, type RunHandle, type StartOptions, startRun } from './engine/run/child_run';
-export { type Metrics, RunFolder } from './engine/run/run_folder';
+export { epochsOf, type Metrics, RunFolder, stepsOf } from './engine/run/run_folder';
 export { listRuns, type RunState } from './engine/run/run_list';
 export { type FinishedRun, resumeRun, type TrainRunOptions, trainRun } from './engine/run/train_run';
 export { runStudy, type Study } from './engine/study/run_study';

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { chromium } from 'playwright-core';
-import { jupyterEnvironment, jupyterPython, runNotebook } from '../src/engine/notebook';
-import { browserPath, ROOT, withTemporaryFolder } from './support';
+import { jupyterEnvironment, jupyterPython } from '../src/engine/notebook';
+import { browserPath, ROOT } from './support';
 
 /** Starts JupyterLab on `folder`; resolves with its address, token included. */
 function startLab(folder: string): { server: ChildProcess; address: Promise<string> } {
@@ -35,42 +35,100 @@ function startLab(folder: string): { server: ChildProcess; address: Promise<stri
   return { server, address };
 }
 
-describe('the quickstart notebook in JupyterLab', function () {
-  this.timeout(300_000);
+/** A small run for whoever looks: the parameters cell of a copy is changed, as a person would. */
+function copySmall(name: string, folder: string): void {
+  const notebook = JSON.parse(fs.readFileSync(path.join(ROOT, 'notebooks', `${name}.ipynb`), 'utf8')) as {
+    cells: { metadata: { tags?: string[] }; source: string[] }[];
+  };
+  const small = `['training.steps=2', 'data.synthetic={"images":8,"width":96,"height":96,"seed":1}']`;
+  for (const { metadata, source } of notebook.cells)
+    if (metadata.tags?.includes('parameters'))
+      source.forEach((line, i) => {
+        source[i] = line
+          .replace('const set: string[] = []', `const set: string[] = ${small}`)
+          .replace('const steps = 0', 'const steps = 2');
+      });
+  fs.writeFileSync(path.join(folder, `${name}.ipynb`), JSON.stringify(notebook));
+}
+
+/** A notebook finds the library from the folders above it: copies have to lie within the repository. */
+async function withinRepository(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = fs.mkdtempSync(path.join(ROOT, 'results', '.lab-'));
+  process.env.CYTOBENCH_RUNS = path.join(folder, 'runs');
+  try {
+    await work(folder);
+  } finally {
+    delete process.env.CYTOBENCH_RUNS;
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+describe('notebooks in JupyterLab', function () {
+  this.timeout(3_000_000);
   const executablePath = browserPath();
   const test = executablePath ? it : it.skip;
+  const note = executablePath ? '' : ' (needs Chromium)';
 
-  test(`shows its curves and pictures${executablePath ? '' : ' (needs Chromium)'}`, () =>
-    withTemporaryFolder(async (folder) => {
-      const result = await runNotebook(
-        path.join(ROOT, 'notebooks', '00_quickstart.ipynb'),
-        path.join(folder, 'quickstart.ipynb'),
-        { steps: 2 },
-      );
-      assert.ok(result.ok, result.error);
-      const { server, address } = startLab(folder);
-      const browser = await chromium.launch({
-        executablePath,
-        args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-      });
-      try {
-        const page = await browser.newPage({ viewport: { width: 1200, height: 4200 } });
-        const url = await address;
-        // The address is printed before the server answers.
-        for (let i = 0; i < 60 && !(await fetch(url).catch(() => null)); i++) await page.waitForTimeout(500);
-        await page.goto(url.replace('/lab?', '/lab/tree/quickstart.ipynb?'));
-        await page.locator('.jp-OutputArea .js-plotly-plot .main-svg').first().waitFor({ timeout: 60_000 });
+  /** Opens notebooks one after the other, runs all cells, and looks at what is seen. */
+  async function runAll(names: readonly string[], folder: string): Promise<void> {
+    for (const name of names) copySmall(name, folder);
+    const { server, address } = startLab(folder);
+    const browser = await chromium.launch({
+      executablePath,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    });
+    try {
+      const url = await address;
+      const context = await browser.newContext({ viewport: { width: 1200, height: 2600 } });
+      // The address is printed before the server answers.
+      for (let i = 0; i < 60 && !(await fetch(url).catch(() => null)); i++)
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      for (const name of names) {
+        const page = await context.newPage();
+        await page.goto(url.replace('/lab?', `/lab/tree/${name}.ipynb?reset&`));
+        await page.locator('.jp-Notebook .jp-CodeCell').first().waitFor({ timeout: 60_000 });
+        await page
+          .locator('.jp-NotebookPanel-toolbar [data-jp-item-name="kernelName"]')
+          .getByText('TypeScript')
+          .waitFor();
+        await page.getByRole('menuitem', { name: 'Run', exact: true }).click();
+        await page.getByText('Run All Cells', { exact: true }).click();
+        const prompts = page.locator('.jp-CodeCell .jp-InputPrompt');
+        const total = await prompts.count();
+        const texts = async (): Promise<string[]> => await prompts.allTextContents();
+        const failed = page.locator('[data-mime-type="application/vnd.jupyter.error"]');
+        for (let waited = 0; waited < 600; waited++) {
+          assert.equal(await failed.count(), 0, `${name}: ${await failed.allTextContents()}`);
+          if ((await texts()).filter((text) => /\[\d+\]/.test(text)).length === total) break;
+          await page.waitForTimeout(1000);
+        }
+        assert.ok(
+          (await texts()).every((text) => /\[\d+\]/.test(text)),
+          `${name}: ${await texts()}`,
+        );
         await page.waitForTimeout(2000);
-        const pictures = await page
-          .locator('.jp-OutputArea img')
-          .evaluateAll((images) => images.filter((image) => image.clientWidth > 100).length);
-        assert.ok(pictures >= 3, `${pictures} pictures`);
-        const screenshot = await page.screenshot();
+        const shown = await page
+          .locator('.jp-OutputArea .js-plotly-plot .main-svg, .jp-OutputArea img')
+          .count();
+        assert.ok(shown > 0, `${name} shows nothing`);
         if (process.env.CYTOBENCH_SCREENSHOTS)
-          fs.writeFileSync(path.join(process.env.CYTOBENCH_SCREENSHOTS, 'quickstart.png'), screenshot);
-      } finally {
-        await browser.close();
-        server.kill('SIGTERM');
+          await page.screenshot({ path: path.join(process.env.CYTOBENCH_SCREENSHOTS, `${name}.png`) });
+        await page.close();
       }
-    }));
+    } finally {
+      await browser.close();
+      server.kill('SIGTERM');
+    }
+  }
+
+  const names = fs
+    .readdirSync(path.join(ROOT, 'notebooks'))
+    .filter((name) => name.endsWith('.ipynb'))
+    .map((name) => name.replace('.ipynb', ''));
+
+  test(`00_quickstart runs to its end, its curves and pictures seen${note}`, () =>
+    withinRepository((folder) => runAll(['00_quickstart'], folder)));
+
+  test(`[long] each of the ${names.length} runs to its end, its figures seen${note}`, () =>
+    withinRepository((folder) => runAll(names, folder)));
 });

@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../core/files';
 import { peakRssMb } from '../core/memory';
 import { evaluateRun } from '../engine/evaluate';
 import { findExperiment } from '../engine/experiments';
-import { type EpochMetrics, RunFolder, type StepMetrics } from '../engine/run/run_folder';
+import { type EpochMetrics, RunFolder, stepsOf } from '../engine/run/run_folder';
 import { trainRun } from '../engine/run/train_run';
 import { accuracyFigure, lossFigure } from '../plots/loss_curves';
 import { svgToPng } from '../plots/png';
@@ -44,7 +44,7 @@ export async function demo(out: string, say: (line: string) => void): Promise<De
   const page = path.join(out, 'index.html');
   await timed('pictures and page', async () => {
     const validations = curvePoints(metrics);
-    const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+    const steps = stepsOf(metrics);
     writeFileAtomic(path.join(out, 'loss.png'), svgToPng(figureToSvg(lossFigure(steps, validations))));
     writeFileAtomic(path.join(out, 'ap50.png'), svgToPng(figureToSvg(accuracyFigure(validations))));
     const { best, worst } = worstAndBest(evaluation);

@@ -64,7 +64,8 @@ export function lossFigure(
       line: { color: '#AA0044', width: 2, dash: 'dash' },
       marker: { color: '#AA0044' },
     });
-  const top = quantile(total, 0.98) * 1.1 || 1;
+  // A few steps are all shown; of many, a wild one in fifty does not flatten the rest.
+  const top = (total.length < 50 ? Math.max(...total) : quantile(total, 0.98)) * 1.1 || 1;
   return {
     data: traces,
     layout: {

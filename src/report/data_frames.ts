@@ -4,7 +4,7 @@ import type { Survey } from '../data/split/survey';
 import { HEADLINE } from '../engine/analyse';
 import type { Evaluation } from '../engine/evaluate';
 import type { PredictedPicture } from '../engine/predict_image';
-import type { Metrics, StepMetrics } from '../engine/run/run_folder';
+import { type Metrics, stepsOf } from '../engine/run/run_folder';
 import type { Study } from '../engine/study/run_study';
 import type { ClassSweep } from '../metrics/sweep';
 import { cellColumns, cellValues, measureCells } from './cell_table';
@@ -32,7 +32,7 @@ export function countTable({ classes }: Dataset, { ids, counts }: Survey): DataF
 
 /** One row a step: the five losses, their sum, learning rate, norm of the gradient, seconds. */
 export function stepTable(metrics: readonly Metrics[]): DataFrame {
-  const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+  const steps = stepsOf(metrics);
   return frameOf(
     steps.map(({ step, epoch, losses, total, learningRate, gradientNorm, seconds }) => ({
       step,

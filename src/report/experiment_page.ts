@@ -2,7 +2,7 @@ import { formatDuration } from '../core/progress';
 import { analyse, HEADLINE } from '../engine/analyse';
 import type { Look } from '../engine/config/types';
 import { type Evaluation, evaluateRun } from '../engine/evaluate';
-import { RunFolder, type StepMetrics } from '../engine/run/run_folder';
+import { RunFolder, stepsOf } from '../engine/run/run_folder';
 import type { ComparedVariant, JudgedClaim } from '../engine/study/comparison';
 import type { Study } from '../engine/study/run_study';
 import { detectionsOf } from '../metrics/evaluation_image';
@@ -69,10 +69,7 @@ function variantSettings(variant: string, runs: Study['runs']): string {
 
 /** Seconds spent in steps of a run. */
 export function trainingSeconds(dir: string): number {
-  return new RunFolder(dir)
-    .metrics()
-    .filter((line): line is StepMetrics => line.type === 'step')
-    .reduce((sum, { seconds }) => sum + seconds, 0);
+  return stepsOf(new RunFolder(dir).metrics()).reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
 const shown = (value: number | null): string => value?.toFixed(3) ?? '–';

@@ -1,6 +1,6 @@
 import { formatDuration } from '../core/progress';
 import type { RunHandle } from '../engine/run/child_run';
-import type { StepMetrics } from '../engine/run/run_folder';
+import { stepsOf } from '../engine/run/run_folder';
 import type { RunState } from '../engine/run/run_list';
 import { lossFigure } from '../plots/loss_curves';
 import { svgToPng } from '../plots/png';
@@ -22,7 +22,7 @@ export async function showLive(run: RunHandle): Promise<RunState> {
     drawn = state.steps;
     words.text(describe(state));
     const metrics = run.metrics();
-    const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+    const steps = stepsOf(metrics);
     if (steps.length > 1) curves.png(svgToPng(figureToSvg(lossFigure(steps, curvePoints(metrics))), 1.5));
   });
 }

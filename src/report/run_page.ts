@@ -2,7 +2,7 @@ import { UsageError } from '../core/errors';
 import { formatDuration } from '../core/progress';
 import { analyse } from '../engine/analyse';
 import type { Evaluation } from '../engine/evaluate';
-import type { Metrics, StepMetrics } from '../engine/run/run_folder';
+import { type Metrics, stepsOf } from '../engine/run/run_folder';
 import { escapeXml } from '../plots/svg';
 import { curvePoints } from './curve_points';
 import { htmlPage, picture, table } from './html';
@@ -61,7 +61,7 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
 }
 
 function trained(metrics: readonly Metrics[], images: number): string {
-  const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+  const steps = stepsOf(metrics);
   const seconds = steps.reduce((sum, line) => sum + line.seconds, 0);
   return `${steps.length} steps on ${images} images, ${formatDuration(seconds)}`;
 }

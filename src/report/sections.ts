@@ -5,7 +5,7 @@ import type { Evaluation } from '../engine/evaluate';
 import type { Effective } from '../engine/run/effective';
 import type { Environment } from '../engine/run/environment';
 import type { Lineage } from '../engine/run/lineage';
-import { type Metrics, RunFolder, type StepMetrics } from '../engine/run/run_folder';
+import { type Metrics, RunFolder, stepsOf } from '../engine/run/run_folder';
 import { matchCoco } from '../metrics/coco';
 import { precisionRecallCurve } from '../metrics/coco_summary';
 import { detectionsOf } from '../metrics/evaluation_image';
@@ -32,7 +32,7 @@ export function figure(drawn: Figure): string {
 
 /** Losses over steps, and AP50 over validations where there are two or more. */
 export function curvesSection(metrics: readonly Metrics[], title: string): string {
-  const steps = metrics.filter((line): line is StepMetrics => line.type === 'step');
+  const steps = stepsOf(metrics);
   const validations = curvePoints(metrics);
   const losses = figure(lossFigure(steps, validations, title));
   return validations.length > 1 ? `${losses}${figure(accuracyFigure(validations))}` : losses;

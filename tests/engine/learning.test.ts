@@ -5,7 +5,7 @@ import { evaluateRun } from '../../src/engine/evaluate';
 import { findExperiment } from '../../src/engine/experiments';
 import { attachRun, startRun } from '../../src/engine/run/child_run';
 import type { Effective } from '../../src/engine/run/effective';
-import { type Metrics, RunFolder } from '../../src/engine/run/run_folder';
+import { epochsOf, RunFolder, stepsOf } from '../../src/engine/run/run_folder';
 import { trainRun } from '../../src/engine/run/train_run';
 import { withTemporaryFolder } from '../support';
 
@@ -62,12 +62,8 @@ describe('learning', function () {
           fs.readFileSync(path.join(out, 'effective.json'), 'utf8'),
         ) as Effective;
         const lines = attachRun(out).metrics();
-        const steps = lines.filter(
-          (line): line is Extract<Metrics, { type: 'step' }> => line.type === 'step',
-        );
-        const epochs = lines.filter(
-          (line): line is Extract<Metrics, { type: 'epoch' }> => line.type === 'epoch',
-        );
+        const steps = stepsOf(lines);
+        const epochs = epochsOf(lines);
         // An epoch's seconds hold its steps and its validation.
         const taken = epochs.reduce((sum, { seconds }) => sum + seconds, 0);
         const peak = Math.max(...steps.map(({ rssMb }) => rssMb));

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { createRng } from '../../src/core/rng';
 import { evaluateRun } from '../../src/engine/evaluate';
 import type { Effective } from '../../src/engine/run/effective';
-import { RunFolder, type StepMetrics } from '../../src/engine/run/run_folder';
+import { RunFolder, stepsOf } from '../../src/engine/run/run_folder';
 import { resumeRun } from '../../src/engine/run/train_run';
 import { withTemporaryFolder } from '../support';
 import { checkpoint, ended, hashOf, MAIN, spawnTiny, trainTiny, withoutTimes } from './runs';
@@ -192,9 +192,7 @@ describe('a run', function () {
         const dir = path.join(folder, 'run');
         const set = ['validation.every=0', 'earlyStopping.patience=null', 'schedule.kind=constant'];
         await trainTiny(dir, { set: [...set, `training.steps=${steps}`, 'training.batchSize=1'] });
-        const lines = new RunFolder(dir)
-          .metrics()
-          .filter((line): line is StepMetrics => line.type === 'step');
+        const lines = stepsOf(new RunFolder(dir).metrics());
         assert.equal(new Set(lines.slice(1).map(({ tensors }) => tensors)).size, 1);
         const [early, late] = [lines[49].rssMb, lines[steps - 1].rssMb];
         assert.ok(Math.abs(late / early - 1) <= 0.05, `${early} MB after step 50, ${late} MB at the end`);

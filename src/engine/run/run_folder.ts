@@ -63,6 +63,16 @@ export interface EpochMetrics {
 
 export type Metrics = StepMetrics | EpochMetrics;
 
+/** The steps of a log, in order. */
+export function stepsOf(metrics: readonly Metrics[]): StepMetrics[] {
+  return metrics.filter((line): line is StepMetrics => line.type === 'step');
+}
+
+/** The epochs of a log, in order; epoch -1 is the validation before the first step. */
+export function epochsOf(metrics: readonly Metrics[]): EpochMetrics[] {
+  return metrics.filter((line): line is EpochMetrics => line.type === 'epoch');
+}
+
 /** A run on the disk. */
 export class RunFolder {
   constructor(readonly dir: string) {}

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError } from '../../core/errors';
 import { lockOwner } from './lock';
-import { type EpochMetrics, RunFolder, type StepMetrics } from './run_folder';
+import { epochsOf, RunFolder, stepsOf } from './run_folder';
 import { savedState } from './saved_state';
 
 /** What a run folder tells from outside. */
@@ -45,8 +45,8 @@ export function runState(dir: string): RunState {
   const folder = RunFolder.open(dir);
   const { experiment, variant, config } = folder.describe();
   const metrics = folder.metrics();
-  const lines = metrics.filter((line): line is StepMetrics => line.type === 'step');
-  const epochs = metrics.filter((line): line is EpochMetrics => line.type === 'epoch');
+  const lines = stepsOf(metrics);
+  const epochs = epochsOf(metrics);
   const validated = epochs.flatMap(({ epoch, validation }) =>
     validation ? [{ epoch, AP50: validation.AP50 }] : [],
   );
