@@ -1,6 +1,7 @@
 // Tiled against in one piece: how many cells are found again, and what the seams do to AP50.
 //   node dist/bench/seams.js RUN ../shared/data/consep/train consep_train23,consep_train24 [SCORE [TILE OVERLAP]]
 // Cells over SCORE (0.5) are looked for. TILE and OVERLAP in pixels of the image; without them those of `predict`.
+import { peakRssMb } from '../src/core/memory';
 import { openDataset } from '../src/data/dataset';
 import { recordToSample } from '../src/data/record';
 import { loadModel } from '../src/engine/model/load_model';
@@ -29,7 +30,7 @@ function foundAgain(a: Instances, b: Instances): number {
 async function main(): Promise<void> {
   const [run, dir, names, score = '0.5', tile, overlap] = process.argv.slice(2);
   const dataset = await openDataset(dir);
-  const { model, about } = loadModel(run);
+  const { model, about } = loadModel(run, { checkpoint: 'last' });
   const predictor = new Predictor(model);
   const classes = about.classes.length;
   const { enlarge } = about;
@@ -57,6 +58,7 @@ async function main(): Promise<void> {
     }
   }
   model.dispose();
+  process.stdout.write(`peak of memory ${Math.round(peakRssMb())} MB\n`);
 }
 
 void main();

@@ -9,7 +9,7 @@ import { REPORT_SIZE_SCORE } from '../postprocess/size_score';
 import { GUIDED_SOFT_MASK } from '../postprocess/soft_masks';
 import { applyThresholds } from '../postprocess/thresholds';
 import { DEFAULT_VIEWS } from '../postprocess/views';
-import type { Instances } from '../structures/instances';
+import { type Instances, selectInstances } from '../structures/instances';
 import { type Compared, compareEvaluations, type Headline } from './analyse';
 import type { PredictOptions } from './predict';
 
@@ -48,6 +48,19 @@ export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?
     ...own,
     predictions: own.predictions.map((instances) => refine(instances, settings)),
   });
+  // As in a label map: what is too uncertain to count takes no pixels.
+  const amongCounted = (settings: Partial<RefineSettings>): Answer => ({
+    ...own,
+    predictions: own.predictions.map((instances) => {
+      const counts = (i: number): boolean => instances.scores[i] >= own.thresholds[instances.labels[i] - 1];
+      const rows = [...instances.labels.keys()];
+      const others = selectInstances(
+        instances,
+        rows.filter((i) => !counts(i)),
+      );
+      return joinInstances(refine(selectInstances(instances, rows.filter(counts)), settings), others);
+    }),
+  });
   const views = tta ? DEFAULT_VIEWS : undefined;
   const drawn = (masks: PredictOptions['masks']): Answer => ({
     ...own,
@@ -77,12 +90,22 @@ export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?
       own,
       step({ maskNms: DEFAULT_MASK_NMS }),
     ),
-    row('overlaps to the higher score', '', own, step({ overlaps: 'score' })),
-    row('overlaps split', 'grown from what is one cell’s alone', own, step({ overlaps: 'split' })),
+    row('overlaps to the higher score', 'of cells that count', own, amongCounted({ overlaps: 'score' })),
+    row('overlaps split', 'of cells that count', own, amongCounted({ overlaps: 'split' })),
   ];
   if (!tta) return rows;
   const once: Answer = { ...own, predictions: predict({}) };
   return [...rows, row('test-time augmentation', `${DEFAULT_VIEWS.length} views`, once, own)];
+}
+
+function joinInstances(a: Instances, b: Instances): Instances {
+  return {
+    ...a,
+    boxes: Float32Array.of(...a.boxes, ...b.boxes),
+    scores: Float32Array.of(...a.scores, ...b.scores),
+    labels: Int32Array.of(...a.labels, ...b.labels),
+    masks: [...a.masks, ...b.masks],
+  };
 }
 
 function withAnswer(base: Compared, { predictions, thresholds }: Answer): Compared {

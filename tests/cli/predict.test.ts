@@ -14,22 +14,22 @@ const cytobench = (...args: string[]) =>
   });
 
 /** An untrained model: it finds something everywhere. */
-function writeModel(file: string): void {
+function writeModel(file: string, classes = ['round', 'long']): void {
   const base = MODELS.efficientnet_lite0_fpn;
   const config = {
     ...base,
-    numClasses: 3,
+    numClasses: classes.length + 1,
     box: { ...base.box, scoreThreshold: 0.01, detectionsPerImage: 20 },
   };
   const model = new MaskRcnn(config, 1);
   writePortableModel(file, model, {
     architecture: 'efficientnet_lite0_fpn',
     config,
-    classes: ['round', 'long'],
+    classes,
     pixelSize: 0.25,
     channelOrder: 'rgb',
     enlarge: 1,
-    thresholds: [0.5, 0.5],
+    thresholds: classes.map(() => 0.5),
   });
   model.dispose();
 }
@@ -104,5 +104,34 @@ describe('predict and submit on the command line', function () {
       assert.match(format.stderr, /did you mean "coco"/);
       assert.equal(cytobench('predict', at('model.safetensors'), '--out', at('x')).status, 2);
       assert.equal(fs.existsSync(at('x')), false);
+    }));
+
+  it('tell what each step after the model does, and look in several ways', () =>
+    withTemporaryFolder((folder) => {
+      const at = (...parts: string[]): string => path.join(folder, ...parts);
+      const made = cytobench('data', 'synth', at('data'), '--images', '2', '--size', '96x80', '--json');
+      assert.equal(made.status, 0, made.stderr);
+      const info = JSON.parse(fs.readFileSync(at('data', 'dataset.json'), 'utf8'));
+      const classes: string[] = info.classes;
+      writeModel(at('model.safetensors'), classes);
+      const evaluate = (...more: string[]) =>
+        cytobench('evaluate', at('model.safetensors'), '--data', at('data'), '--ablate', ...more);
+      const { status, stdout, stderr } = evaluate('--tta', '--json');
+      assert.equal(status, 0, stderr);
+      const { ablation } = JSON.parse(stdout);
+      const steps = ablation.map(({ step }: { step: string }) => step);
+      assert.equal(new Set(steps).size, steps.length);
+      for (const step of [
+        'sub-pixel masks',
+        'class thresholds',
+        'size-aware score',
+        'test-time augmentation',
+      ])
+        assert.ok(steps.includes(step), step);
+      for (const row of ablation)
+        for (const metric of ['AP50', 'AP', 'pq', 'f1'])
+          for (const key of ['without', 'with', 'difference', 'low', 'high', 'groups'])
+            assert.ok(key in row[metric], `${row.step} ${metric} ${key}`);
+      assert.match(evaluate().stdout, /\n {2,}AP50 .*\nsub-pixel masks \(on\) /);
     }));
 });
