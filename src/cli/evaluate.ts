@@ -15,6 +15,7 @@ interface EvaluateFlags extends CommonOptions {
   readonly model?: string;
   readonly weights?: string;
   readonly tta?: boolean;
+  readonly masks?: 'guided' | 'torchvision';
   readonly ablate?: boolean;
 }
 
@@ -39,6 +40,12 @@ export function registerEvaluate(program: Command): void {
         ]),
       )
       .option('--tta', 'look at each image in six ways and merge what is found')
+      .addOption(
+        new Option(
+          '--masks <how>',
+          'drawn between pixels and by colour, or pasted as torchvision does',
+        ).choices(['guided', 'torchvision']),
+      )
       .option('--ablate', 'also tell what each step after the model does to the numbers')
       .option('--overlays <dir>', 'also draw truth beside prediction, an image each'),
   ).action(async (dir: string | undefined, flags: EvaluateFlags) => {

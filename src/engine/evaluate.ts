@@ -36,6 +36,8 @@ export interface EvaluateOptions {
   readonly architecture?: string;
   /** Looks at each image in several ways and merges what is found. */
   readonly tta?: boolean;
+  /** How masks are drawn: between pixels and by colour, as every answer is, or pasted as torchvision pastes them. */
+  readonly masks?: 'guided' | 'torchvision';
   /** Also tells what each step after the model does to the numbers. */
   readonly ablate?: boolean;
   /** Keep a run's predictions in its folder, and use those kept from the same weights and images. */
@@ -66,6 +68,10 @@ export interface Evaluation {
 
 /** Predicts and scores; by default the run's own split, part `val`. Takes a run folder or a portable model file. */
 export async function evaluateRun(where: string, options: EvaluateOptions = {}): Promise<Evaluation> {
+  if (options.ablate && options.masks === 'torchvision')
+    throw new UsageError('the ablation begins with masks as every answer has them', {
+      fix: 'Leave out --masks: its first row compares with torchvision’s.',
+    });
   const { model, about, source } = loadModel(where, options);
   const predictor = new Predictor(model);
   try {
@@ -73,8 +79,9 @@ export async function evaluateRun(where: string, options: EvaluateOptions = {}):
     const { dataset, ids } = await chooseImages(run, about.classes, options);
     const groups = groupIds(dataset, ids, groupByOf(dataset, run?.config.data.groupBy));
     const set = await loadValidationSet(dataset, ids, (id) => groups.get(id) ?? id);
+    const masks = options.masks === 'torchvision' ? null : undefined;
     const predict = (how: PredictOptions): Instances[] =>
-      predictAll(predictor, set, { enlarge: about.enlarge, ...how });
+      predictAll(predictor, set, { enlarge: about.enlarge, masks, ...how });
     const folder = options.stored && run ? RunFolder.open(where) : null;
     const of = [source, about.enlarge, options.tta, folder && savedState(folder)?.step, ...ids].join(' ');
     const kept = folder && readStored(folder, of);
