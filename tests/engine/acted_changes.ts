@@ -1,7 +1,7 @@
 import type { Change } from './acted';
 
 const validated = ['validation.every=1'];
-const epochs = ['training.steps=null', 'training.epochs=3', 'data.limit=3'];
+const epochs = ['training.steps=null', 'training.epochs=3', 'data.limit=3', 'data.groupBy=none'];
 const plateau = [
   ...epochs,
   'schedule.kind=plateau',
