@@ -11,24 +11,34 @@ export function registerReport(program: Command): void {
   withCommonOptions(
     program
       .command('report')
-      .description('one self-contained page about a run: where it started, how it learned, what it finds')
-      .argument('<run>', 'a run folder')
+      .description(
+        'one self-contained page about a run, or several compared: how they learned, what they find',
+      )
+      .argument('<runs...>', 'run folders; each is compared with the first')
       .requiredOption('--out <file>', 'the page (.html)')
       .option('--checkpoint <name>', 'best or last'),
-  ).action(async (run: string, flags: ReportFlags) => {
+  ).action(async (runs: string[], flags: ReportFlags) => {
+    const { writeFileAtomic } = await import('../core/files');
+    const [run] = runs;
+    const written = (page: string, more: object): void => {
+      writeFileAtomic(flags.out, page);
+      const bytes = Buffer.byteLength(page);
+      answer(
+        flags,
+        { page: flags.out, runs, bytes, ...more },
+        () => `${flags.out}: ${(bytes / 1e6).toFixed(2)} MB`,
+      );
+    };
+    if (runs.length > 1) {
+      const { comparisonPage } = await import('../report/comparison_page');
+      return written(await comparisonPage(runs), {});
+    }
     const { RunFolder } = await import('../engine/run/run_folder');
     const { evaluateRun } = await import('../engine/evaluate');
     const { runPage } = await import('../report/run_page');
-    const { writeFileAtomic } = await import('../core/files');
     const metrics = RunFolder.open(run).metrics();
     const evaluation = await evaluateRun(run, flags);
-    const page = await runPage({ evaluation, metrics, run });
-    writeFileAtomic(flags.out, page);
     const { AP50 } = evaluation.segm;
-    answer(
-      flags,
-      { page: flags.out, run, images: evaluation.ids.length, AP50, bytes: Buffer.byteLength(page) },
-      () => `${flags.out}: ${(Buffer.byteLength(page) / 1e6).toFixed(2)} MB`,
-    );
+    written(await runPage({ evaluation, metrics, run }), { run, images: evaluation.ids.length, AP50 });
   });
 }

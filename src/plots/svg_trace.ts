@@ -16,7 +16,8 @@ export function drawTrace(
   y: Scale,
   bars: { readonly place: number; readonly of: number; readonly floor: number },
 ): string {
-  const opacity = trace.opacity === undefined ? '' : ` opacity="${trace.opacity}"`;
+  const opacity =
+    trace.opacity === undefined ? '' : ` stroke-opacity="${trace.opacity}" fill-opacity="${trace.opacity}"`;
   const drawn =
     trace.type === 'scatter'
       ? drawScatter(trace, x, y)

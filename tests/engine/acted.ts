@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { resolveConfig } from '../../src/engine/config/resolve';
 import type { Experiment } from '../../src/engine/config/types';
+import { evaluateRun } from '../../src/engine/evaluate';
 import { RunFolder } from '../../src/engine/run/run_folder';
 import { trainRun } from '../../src/engine/run/train_run';
 
@@ -46,8 +47,8 @@ export function resolves({ key, value, base = [] }: Change): boolean {
 const SEEN = new Map<string, Promise<string>>();
 
 /**
- * What a run did, as one hash: losses, rates and norms of every step, validations, weights, optimizer buffers, and which
- * files it left. Times, memory and the configuration itself are left out.
+ * What a run did, as one hash: losses, rates and norms of every step, validations, weights, optimizer buffers, what it
+ * finds, and which files it left. Times, memory and the configuration itself are left out.
  */
 export function behaviour(folder: string, changes: readonly string[]): Promise<string> {
   const name = createHash('sha256').update(changes.join('\n')).digest('hex').slice(0, 12);
@@ -75,6 +76,10 @@ async function observe(out: string, changes: readonly string[]): Promise<string>
     const file = run.file('checkpoints', `${name}.safetensors`);
     if (fs.existsSync(file)) hash.update(sumOf(file));
   }
+  // What it finds: a threshold or limit of testing moves no loss.
+  for (const { boxes, scores, labels } of (await evaluateRun(out)).predictions)
+    for (const values of [boxes, scores, labels])
+      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   hash.update(fs.readdirSync(out).sort().join());
   fs.rmSync(path.join(out, 'checkpoints'), { recursive: true });
   return hash.digest('hex');
