@@ -67,14 +67,13 @@ function excess(points: readonly Point[], term: string): number {
 }
 
 function figure(points: readonly Point[], title: string): Figure {
+  const seconds = ({ terms }: Point): number => Object.values(terms).reduce((a, b) => a + b, 0) / 1000;
   const traces: Trace[] = CELLS.map((cells, i) => ({
     type: 'scatter',
     mode: 'lines+markers',
     name: `${cells} cells`,
     x: SIZES.map((size) => (size * size) / 1e6),
-    y: points
-      .filter((point) => point.cells === cells)
-      .map(({ terms }) => Object.values(terms).reduce((a, b) => a + b, 0) / 1000),
+    y: points.filter((point) => point.cells === cells).map(seconds),
     line: { color: PALETTE[i] },
     marker: { color: PALETTE[i], size: 7 },
   }));
@@ -82,8 +81,8 @@ function figure(points: readonly Point[], title: string): Figure {
     data: traces,
     layout: {
       title: { text: title },
-      xaxis: { title: { text: 'megapixels' } },
-      yaxis: { title: { text: 'seconds a step' } },
+      xaxis: { title: { text: 'megapixels' }, range: [0, 1.1] },
+      yaxis: { title: { text: 'seconds a step' }, range: [0, Math.max(...points.map(seconds)) * 1.05] },
     },
   };
 }

@@ -1,4 +1,5 @@
 import { type Scalar, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
+import { applyChain } from '../layers/chain';
 import { Conv, type Mode } from '../layers/conv';
 import { kaimingNormal } from '../layers/init';
 import { Linear } from '../layers/linear';
@@ -84,7 +85,7 @@ export class BoxBranch {
 
   /** @param pooled [n, 7, 7, C] */
   apply(pooled: Tensor4D, mode: Mode): BoxOutput {
-    const maps = this.convs.reduce((x, conv) => conv.apply(x, mode), pooled);
+    const maps = applyChain(this.convs, pooled, mode);
     let features = maps.reshape([maps.shape[0], -1]) as Tensor2D;
     for (const layer of this.layers) features = layer.apply(features, 'relu');
     return {

@@ -1,5 +1,6 @@
 import { add } from '../backend/add';
 import type { Tensor4D } from '../backend/tf';
+import { applyChain } from '../layers/chain';
 import { Conv, type ConvSpec, type Mode, type NormMode } from '../layers/conv';
 import { kaimingNormal } from '../layers/init';
 import type { ParameterStore } from '../layers/parameters';
@@ -50,9 +51,9 @@ export class EfficientNetLite0 implements Backbone {
     let x = this.stem.apply(images, mode);
     const features: Tensor4D[] = [];
     this.blocks.forEach(({ convs, skip }, i) => {
-      let y = x;
-      for (const conv of convs) y = conv.apply(y, mode);
+      const y = applyChain(convs, x, mode);
       x = skip ? add(y, x) : y;
+      if (skip) y.dispose();
       if (TAPS.includes(i)) features.push(x);
     });
     return features;

@@ -1,4 +1,5 @@
 import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
+import { applyChain } from '../layers/chain';
 import { Conv, type Mode } from '../layers/conv';
 import { kaimingNormal, zeros } from '../layers/init';
 import { affine } from '../layers/linear';
@@ -60,7 +61,7 @@ export class MaskBranch {
   /** [n, 14, 14, C] -> [n, 14, 14, 2, 2, K] flattened to [n * 784, K]: pixel (2y + a, 2x + b) stands at (y, x, a, b). */
   apply(pooled: Tensor4D, mode: Mode): Tensor2D {
     const { fpnChannels: width, numClasses } = this.config;
-    const hidden = this.convs.reduce((x, conv) => conv.apply(x, mode), pooled);
+    const hidden = applyChain(this.convs, pooled, mode);
     // The four outputs of a pixel share one bias a channel.
     const up = affine(
       hidden.reshape([-1, width]) as Tensor2D,

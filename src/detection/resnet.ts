@@ -1,5 +1,6 @@
 import { addRelu } from '../backend/add';
 import { type Tensor4D, tf } from '../backend/tf';
+import { applyChain } from '../layers/chain';
 import { type Activation, Conv, type Mode, type NormMode } from '../layers/conv';
 import { kaimingNormal } from '../layers/init';
 import type { ParameterStore } from '../layers/parameters';
@@ -132,8 +133,11 @@ class Block {
   }
 
   apply(x: Tensor4D, mode: Mode): Tensor4D {
-    let y = x;
-    for (const conv of this.convs) y = conv.apply(y, mode);
-    return addRelu(y, this.downsample ? this.downsample.apply(x, mode) : x);
+    const y = applyChain(this.convs, x, mode);
+    const skip = this.downsample ? this.downsample.apply(x, mode) : x;
+    const out = addRelu(y, skip);
+    y.dispose();
+    if (skip !== x) skip.dispose();
+    return out;
   }
 }

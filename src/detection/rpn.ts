@@ -1,5 +1,6 @@
 // Letters: N images, A anchors a position, T anchors of all levels together.
 import { type Scalar, type Tensor, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
+import { applyChain } from '../layers/chain';
 import { Conv } from '../layers/conv';
 import { normal } from '../layers/init';
 import { binaryCrossEntropyWithLogits, smoothL1, zeroLoss } from '../layers/losses';
@@ -73,7 +74,7 @@ export class RegionProposalNetwork {
   }
 
   apply(features: readonly Tensor4D[], batch: ImageBatch): RpnOutput {
-    const hidden = features.map((map) => this.convs.reduce((x, conv) => conv.apply(x, MODE), map));
+    const hidden = features.map((map) => applyChain(this.convs, map, MODE));
     const [, height, width] = batch.tensor.shape;
     return {
       objectnessLogits: hidden.map((x) => this.classLogits.apply(x, MODE)),
