@@ -7,6 +7,7 @@ const plateau = [
   'schedule.kind=plateau',
   'schedule.patience=0',
   'schedule.startEpoch=0',
+  'schedule.minimumRate=0',
   'optimizer.learningRate=1e-9',
 ];
 const adamw = ['optimizer.kind=adamw'];
@@ -42,7 +43,7 @@ export const CHANGES: readonly Change[] = [
   { key: 'model.rpn.foregroundIou', value: 0.5 },
   { key: 'model.rpn.backgroundIou', value: 0.1 },
   { key: 'model.rpn.batchSizePerImage', value: 64 },
-  { key: 'model.rpn.positiveFraction', value: 0.05 },
+  { key: 'model.rpn.positiveFraction', value: 0.01 },
   { key: 'model.box.head', value: 'conv' },
   { key: 'model.box.representationSize', value: 32 },
   { key: 'model.box.foregroundIou', value: 0.7 },
