@@ -62,8 +62,11 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
 
 function trained(metrics: readonly Metrics[], images: number): string {
   const steps = stepsOf(metrics);
-  const seconds = steps.reduce((sum, line) => sum + line.seconds, 0);
-  return `${steps.length} steps on ${images} images, ${formatDuration(seconds)}`;
+  const working = steps.reduce((sum, { seconds }) => sum + seconds, 0);
+  const waiting = steps.reduce((sum, { waitedSeconds = 0 }) => sum + waitedSeconds, 0);
+  const work = `${steps.length} steps on ${images} images, ${formatDuration(working + waiting)}`;
+  if (steps.some(({ waitedSeconds }) => waitedSeconds === undefined)) return work;
+  return `${work}; ${((100 * waiting) / (working + waiting)).toFixed(1)} % of it waiting for images`;
 }
 
 /** One image of an evaluation to zoom into, truth and prediction. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { AUGMENTATION_LEVELS } from '../../src/data/augmentation/levels';
 import { openDataset } from '../../src/data/dataset';
 import { createLoader, type Loader, type LoaderOptions } from '../../src/data/loader/loader';
@@ -75,6 +76,23 @@ describe('loader', () => {
     assert.equal(counts[0], 0);
     // 3,000 draws of probability 1/3: deviation 26.
     assert.ok(Math.abs(counts[1] - 1000) < 4 * 26, String(counts));
+  });
+
+  it('counts how long its caller waits for samples, and not what the caller does between them', async () => {
+    const slow = {
+      ...dataset,
+      load: async (id: string) => {
+        await setTimeout(40);
+        return await dataset.load(id);
+      },
+    };
+    await withLoader({ ...base, dataset: slow, batchSize: 1 }, async (loader) => {
+      const started = performance.now();
+      for await (const _ of loader.epoch(0)) await setTimeout(60);
+      const elapsed = performance.now() - started;
+      // Ten images of 40 ms each inline, ten pauses of 60 ms; timers may fire a millisecond early.
+      assert.ok(loader.waitedMs > 390 && loader.waitedMs < elapsed - 590, `${loader.waitedMs} of ${elapsed}`);
+    });
   });
 
   it('weighs images with rare classes more', async () => {

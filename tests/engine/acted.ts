@@ -70,7 +70,9 @@ async function observe(out: string, changes: readonly string[]): Promise<string>
     },
   });
   const run = new RunFolder(out);
-  const metrics = run.metrics().map((line) => ({ ...line, seconds: 0, rssMb: 0, tensors: 0 }));
+  const metrics = run
+    .metrics()
+    .map((line) => ({ ...line, seconds: 0, waitedSeconds: 0, rssMb: 0, tensors: 0 }));
   const hash = createHash('sha256').update(JSON.stringify({ metrics, said }));
   for (const name of ['last', 'best']) {
     const file = run.file('checkpoints', `${name}.safetensors`);

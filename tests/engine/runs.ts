@@ -72,5 +72,7 @@ export function hashOf(file: string): string {
 
 /** The log of a run without what differs between two runs of the same bits. */
 export function withoutTimes(dir: string): object[] {
-  return new RunFolder(dir).metrics().map((line) => ({ ...line, seconds: 0, rssMb: 0, tensors: 0 }));
+  return new RunFolder(dir)
+    .metrics()
+    .map((line) => ({ ...line, seconds: 0, waitedSeconds: 0, rssMb: 0, tensors: 0 }));
 }

@@ -80,6 +80,7 @@ describe('pages', function () {
       const evaluation = await evaluateRun(run);
       const html = await runPage({ evaluation, metrics: new RunFolder(run).metrics(), run });
       assert.ok(html.length < 10e6);
+      assert.match(html, /4 steps on \d+ images, [^;<]+; \d+\.\d % of it waiting for images/);
       assert.deepEqual(await open(html, folder), clean);
     }));
 

@@ -45,6 +45,8 @@ export interface StepMetrics {
   /** Resident memory after the step, MB. */
   readonly rssMb: number;
   readonly seconds: number;
+  /** Waited for its samples before the step began, seconds; runs of older versions lack it. */
+  readonly waitedSeconds?: number;
 }
 
 export interface EpochMetrics {

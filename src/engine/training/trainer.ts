@@ -73,11 +73,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const save = (): void => saveCheckpoint(run, trainee, state);
   for (;;) {
     const started = performance.now();
+    let waited = loader.waitedMs;
     try {
       for await (const batches of stepBatches(loader, state, config.training.accumulate)) {
         if (state.step >= total) break;
+        const waitedSeconds = (loader.waitedMs - waited) / 1000;
+        waited = loader.waitedMs;
         const metrics = takeStep(trainee, batches, state, total, config);
-        record(metrics);
+        record({ ...metrics, waitedSeconds });
         requireFinite(metrics.losses, metrics.gradientNorm, batches);
         state = { ...state, step: state.step + 1, batch: state.batch + batches.length };
         progress.update(
