@@ -28,6 +28,7 @@ export const experiment = {
     // testing (its _skip_resize holds in training alone): 1.6 in all.
     validation: { every: 5, enlarge: 1.6, maxDets: 300 },
     earlyStopping: { patience: null },
+    runtime: { precision: 'float32' },
   },
   variants: { steps1750: {}, steps3500: { training: { steps: 3500 } } },
 } as const satisfies Experiment;

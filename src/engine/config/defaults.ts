@@ -88,6 +88,7 @@ export const PRESET_DIFFERENCES: Readonly<Record<PresetName, Differences<Experim
     schedule: { kind: 'steps', warmupSteps: 150, factor: 0.1 },
     validation: { every: 0, enlarge: 1.5 },
     earlyStopping: { patience: null },
+    runtime: { precision: 'auto' },
   },
   full: { model: { architecture: 'resnet50_fpn_v2' } },
 };
