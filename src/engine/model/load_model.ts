@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { setPrecision } from '../../backend/precision';
 import { ConfigError } from '../../core/errors';
 import { MODEL_NAMES, MODELS, type ModelName } from '../../detection/config';
 import { MaskRcnn } from '../../detection/mask_rcnn';
@@ -32,6 +33,8 @@ export function loadModel(where: string, { checkpoint, architecture }: LoadModel
   if (fs.existsSync(where) && fs.statSync(where).isFile()) return loadFile(where, architecture);
   const folder = RunFolder.open(where);
   const { config, classes, pixelSize, channelOrder } = folder.describe();
+  // A run finds cells in the precision that it was trained in.
+  setPrecision(config.runtime.precision === 'bfloat16' ? 'bfloat16' : 'float32');
   const model = new MaskRcnn(networkConfig(config), null);
   const used = loadWeights(folder, model, checkpoint);
   const about: PortableModel = {
@@ -54,6 +57,7 @@ export function modelClasses(where: string, architecture?: string): readonly str
 }
 
 function loadFile(file: string, architecture?: string): LoadedModel {
+  setPrecision('float32');
   const about = readPortableModel(file) ?? bare(file, architecture);
   const model = new MaskRcnn(about.config, null);
   loadState(model, openWeights(file));
