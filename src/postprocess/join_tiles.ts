@@ -1,7 +1,7 @@
 import { boxIou } from '../structures/boxes';
 import type { CropMask } from '../structures/crop_mask';
 import { type Instances, selectInstances } from '../structures/instances';
-import { type BoxXywh, type Rle, rleBox } from '../structures/rle';
+import { type BoxXywh, type Rle, rleArea, rleBox } from '../structures/rle';
 import { encodeCropMask, rleToCropMask } from '../structures/rle_raster';
 import { boxesMeet, sharedPixels, unionRle } from '../structures/rle_sets';
 import { sortInstances } from './map_masks';
@@ -56,14 +56,48 @@ export function joinTiles(
       else alone.push(row);
     }
   });
-  shared.sort((a, b) => b.depth - a.depth || b.score - a.score || a.row - b.row);
-  const kept: Seen[] = [];
-  for (const seen of shared) {
-    const twin = kept.find((other) => isTwin(seen, other, all, same, nmsThreshold));
+  const twins = (a: Seen, b: Seen): boolean => isTwin(a, b, all, same, nmsThreshold);
+  const kept = keepWhole(
+    shared.filter(({ depth }) => depth >= CUT),
+    twins,
+  );
+  const cut = shared.filter(({ depth }) => depth < CUT).sort((a, b) => b.depth - a.depth || byScore(a, b));
+  for (const seen of cut) {
+    const twin = kept.find((other) => twins(seen, other));
     if (!twin) kept.push(seen);
-    else if (twin.depth < CUT && seen.depth < CUT) absorb(twin, seen);
+    else if (twin.depth < CUT) absorb(twin, seen);
   }
   return sortInstances(withJoined(all, alone, kept));
+}
+
+const byScore = (a: Seen, b: Seen): number => b.score - a.score || a.row - b.row;
+
+/**
+ * Of what no seam cuts each cell once, as the tile sees it that has it farthest from its seams. The surest come first, as
+ * in the model's own suppression: a doubtful neighbour that lies a pixel deeper takes nobody's place.
+ */
+function keepWhole(whole: readonly Seen[], twins: (a: Seen, b: Seen) => boolean): Seen[] {
+  const kept: Seen[] = [];
+  const told = new Set<Seen>();
+  for (const seen of [...whole].sort(byScore)) {
+    if (told.has(seen) || kept.some((other) => twins(seen, other))) continue;
+    const views = new Map<Rect, Seen>([[seen.view, seen]]);
+    for (const other of whole) {
+      if (told.has(other) || !twins(seen, other)) continue;
+      const best = views.get(other.view);
+      if (!best || alike(seen, other) > alike(seen, best)) views.set(other.view, other);
+    }
+    const group = [...views.values()];
+    for (const one of group) told.add(one);
+    kept.push(group.reduce((a, b) => (b.depth > a.depth ? b : a)));
+  }
+  return kept;
+}
+
+/** Overlap of two masks, pixels over pixels. */
+function alike(a: Seen, b: Seen): number {
+  const both = sharedPixels(a.mask.counts, b.mask.counts);
+  return both / (rleArea(a.mask) + rleArea(b.mask) - both);
 }
 
 /** Instances of a tile in the coordinates of the image that it was cut from at (left, top). */
