@@ -1,6 +1,27 @@
 import type { Instances } from '../../src/structures/instances';
-import { rleBox } from '../../src/structures/rle';
+import { type Rle, rleBox } from '../../src/structures/rle';
 import { decodeRle, encodeMask } from '../../src/structures/rle_raster';
+
+/** Instances of masks of one image, each box the extent of its mask; `size` is [height, width], for where there is no mask. */
+export function instancesOf(
+  masks: readonly Rle[],
+  scores: readonly number[],
+  labels: readonly number[],
+  size: readonly [number, number] = masks[0].size,
+): Instances {
+  const boxes = masks.flatMap((mask) => {
+    const [x, y, w, h] = rleBox(mask);
+    return [x, y, x + w, y + h];
+  });
+  return {
+    height: size[0],
+    width: size[1],
+    masks,
+    boxes: Float32Array.from(boxes),
+    scores: Float32Array.from(scores),
+    labels: Int32Array.from(labels),
+  };
+}
 
 /** Instances from drawings: rows of `#` and `.`, one drawing each, all of one size. */
 export function drawn(
@@ -17,18 +38,7 @@ export function drawn(
       width,
     ),
   );
-  const boxes = masks.flatMap((mask) => {
-    const [x, y, w, h] = rleBox(mask);
-    return [x, y, x + w, y + h];
-  });
-  return {
-    height,
-    width,
-    masks,
-    boxes: Float32Array.from(boxes),
-    scores: Float32Array.from(scores),
-    labels: Int32Array.from(labels),
-  };
+  return instancesOf(masks, scores, labels);
 }
 
 /** Mask i as a drawing, rows joined by a space. */

@@ -4,9 +4,9 @@ import { joinTiles, placeInstances } from '../../src/postprocess/join_tiles';
 import { type Rect, tileGrid } from '../../src/postprocess/tile_grid';
 import type { CropMask } from '../../src/structures/crop_mask';
 import type { Instances } from '../../src/structures/instances';
-import { rleBox } from '../../src/structures/rle';
 import { clipCropMask, encodeCropMask } from '../../src/structures/rle_raster';
 import { rleIouMatrix } from '../../src/structures/rle_sets';
+import { instancesOf } from './helpers';
 
 const SIZE = 300;
 
@@ -36,18 +36,13 @@ function perfect(cells: readonly Cell[], { left, top, right, bottom }: Rect): In
     }))
     .filter(({ mask }) => mask.data.includes(1));
   const masks = seen.map(({ mask }) => encodeCropMask(mask, height, width));
-  const boxes = masks.flatMap((mask) => {
-    const [x, y, w, h] = rleBox(mask);
-    return [x, y, x + w, y + h];
-  });
-  return {
-    height,
-    width,
-    boxes: Float32Array.from(boxes),
-    scores: Float32Array.from(seen, ({ score }) => score),
-    labels: Int32Array.from(seen, ({ label }) => label),
+  const scores = seen.map(({ score }) => score);
+  return instancesOf(
     masks,
-  };
+    scores,
+    seen.map(({ label }) => label),
+    [height, width],
+  );
 }
 
 const whole: Rect = { left: 0, top: 0, right: SIZE, bottom: SIZE };

@@ -3,9 +3,8 @@ import { createRng } from '../../src/core/rng';
 import { mergeViews, predictViews } from '../../src/postprocess/merge_views';
 import { DEFAULT_VIEWS, unviewInstances, type View, viewImage } from '../../src/postprocess/views';
 import type { Instances } from '../../src/structures/instances';
-import { rleBox } from '../../src/structures/rle';
 import { encodeMask } from '../../src/structures/rle_raster';
-import { drawing, drawn } from './helpers';
+import { drawing, drawn, instancesOf } from './helpers';
 
 const EVERY: View[] = [false, true].flatMap((mirror) =>
   [0, 1, 2, 3].map((turns) => ({ mirror, turns, scale: 1 })),
@@ -30,18 +29,13 @@ function byColour({
       width,
     ),
   );
-  const boxes = masks.flatMap((mask) => {
-    const [x, y, w, h] = rleBox(mask);
-    return [x, y, x + w, y + h];
-  });
-  return {
-    height,
-    width,
-    boxes: Float32Array.from(boxes),
-    scores: Float32Array.from(values, (value) => 1 - value / 10),
-    labels: Int32Array.from(values, () => 1),
+  const scores = values.map((value) => 1 - value / 10);
+  return instancesOf(
     masks,
-  };
+    scores,
+    values.map(() => 1),
+    [height, width],
+  );
 }
 
 describe('views of an image', () => {
