@@ -34,7 +34,7 @@ export const experiment = {
         },
       ],
     },
-    training: { steps: 3000, batchSize: 1, clipNorm: 10, emaDecay: 0.998 },
+    training: { steps: 4000, batchSize: 1, clipNorm: 10, emaDecay: 0.998 },
     optimizer: { learningRate: 0.01, momentum: 0.9, weightDecay: 0.0001 },
     schedule: { kind: 'cosine', warmupSteps: 300, warmupFactor: 0.01, minimumRate: 0.00005 },
     validation: { every: 0, enlarge: 2, maxDets: 300 },
