@@ -1,6 +1,7 @@
 import { relu } from './activation';
 import { hasKernels } from './kernels';
 import { runNativeOp } from './native_op';
+import { isPacked, typeOf } from './packed';
 import { type Tensor, type Tensor1D, type Tensor4D, tf } from './tf';
 
 export interface BatchNormResult {
@@ -15,6 +16,7 @@ export interface BatchNormResult {
  * offset. Source: Ioffe and Szegedy 2015; op FusedBatchNormV3.
  *
  * @param rectify whether a ReLU follows: with the kernels it is one pass with the norm.
+ * @param packed whether the result is packed (./packed.ts), as x may be; with the kernels only.
  */
 export function batchNormTraining(
   x: Tensor4D,
@@ -22,8 +24,9 @@ export function batchNormTraining(
   offset: Tensor1D,
   epsilon: number,
   rectify = false,
+  packed = false,
 ): BatchNormResult {
-  if (hasKernels()) return fusedBatchNorm(x, scale, offset, epsilon, rectify);
+  if (hasKernels()) return fusedBatchNorm(x, scale, offset, epsilon, rectify, packed);
   let mean!: Tensor1D;
   let variance!: Tensor1D;
   const attributes = {
@@ -68,10 +71,16 @@ function fusedBatchNorm(
   offset: Tensor1D,
   epsilon: number,
   rectify: boolean,
+  packed: boolean,
 ): BatchNormResult {
   let mean!: Tensor1D;
   let variance!: Tensor1D;
-  const attributes = { epsilon: { float: epsilon }, relu: { int: rectify ? 1 : 0 } };
+  const attributes = {
+    epsilon: { float: epsilon },
+    relu: { int: rectify ? 1 : 0 },
+    X: typeOf(isPacked(x)),
+    Y: typeOf(packed),
+  };
   const op = tf.customGrad((...args: unknown[]) => {
     const [input, gamma, beta] = args as Tensor[];
     const save = args[3] as (tensors: Tensor[]) => void;

@@ -1,4 +1,5 @@
 import { type Attribute, runNativeOp } from './native_op';
+import { isPacked, typeOf } from './packed';
 import { currentPrecision } from './precision';
 import { type Tensor, type Tensor1D, type Tensor4D, tf } from './tf';
 
@@ -10,6 +11,8 @@ export interface FusedConvSpec {
   readonly activation: 'none' | 'relu' | 'relu6';
   /** Whether a gradient flows to the input: not to an image. */
   readonly inputGradient: boolean;
+  /** Whether the result is packed (./packed.ts), as the input may be: where products are in bfloat16. */
+  readonly packed?: boolean;
 }
 
 /** A norm of constant statistics: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. All [C]. */
@@ -27,7 +30,7 @@ const ACTIVATIONS = { none: 0, relu: 1, relu6: 2 } as const;
  * Convolution, bias or frozen norm, and activation in one kernel of src/backend/native; so is the gradient, to the
  * input, the filter and the bias. A frozen norm takes none.
  *
- * @param x [N, H, W, in] @param filter [h, w, in, out], depthwise [h, w, in, 1] @returns [N, H', W', out]
+ * @param x [N, H, W, in], packed or not @param filter [h, w, in, out], depthwise [h, w, in, 1] @returns [N, H', W', out]
  */
 export function fusedConv(
   x: Tensor4D,
@@ -46,6 +49,8 @@ export function fusedConv(
     reduced: { int: currentPrecision() === 'bfloat16' && !spec.depthwise ? 1 : 0 },
     epsilon: { float: norm?.epsilon ?? 0 },
     M: { int: bias ? 1 : constants.length },
+    X: typeOf(isPacked(x)),
+    Y: typeOf(spec.packed ?? false),
   };
   const needs = { needs: { int: (spec.inputGradient ? 1 : 0) + (bias ? 2 : 0) } };
   const op = tf.customGrad((...args: unknown[]) => {
@@ -54,12 +59,13 @@ export function fusedConv(
     const [value] = runNativeOp('CytobenchConv', attributes, [input, weights, ...rest, ...constants], 1);
     // Without an activation the gradient does not look at the result: nothing keeps it.
     save([spec.activation === 'none' ? input : value, input, weights, ...rest]);
-    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] =>
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
+      const types = { Y: typeOf(isPacked(saved[0])) };
+      const inputs = [dy, ...saved, ...constants];
       // An unwanted dx is empty: the tape leaves out what no variable needs.
-      runNativeOp('CytobenchConvGrad', { ...attributes, ...needs }, [dy, ...saved, ...constants], 3).slice(
-        0,
-        bias ? 3 : 2,
-      );
+      const [dx, dw, db] = runNativeOp('CytobenchConvGrad', { ...attributes, ...needs, ...types }, inputs, 3);
+      return bias ? [dx, dw, db] : [dx, dw];
+    };
     return { value, gradFunc };
   }) as unknown as (...inputs: Tensor[]) => Tensor;
   return op(x, filter, ...(bias ? [bias] : [])) as Tensor4D;

@@ -7,10 +7,10 @@ import type { Conv, Mode } from './conv';
  */
 export function applyChain(convs: readonly Conv[], x: Tensor4D, mode: Mode): Tensor4D {
   let y = x;
-  for (const conv of convs) {
-    const next = conv.apply(y, mode);
+  convs.forEach((conv, i) => {
+    const next = conv.apply(y, mode, convs[i + 1]);
     if (y !== x) y.dispose();
     y = next;
-  }
+  });
   return y;
 }

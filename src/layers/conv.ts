@@ -3,6 +3,7 @@ import { batchNormTraining } from '../backend/batch_norm';
 import { conv2dSame } from '../backend/conv2d';
 import { type FrozenNorm, fusedConv } from '../backend/fused_conv';
 import { hasKernels } from '../backend/kernels';
+import { currentPrecision } from '../backend/precision';
 import { type Tensor, type Tensor1D, type Tensor4D, tf } from '../backend/tf';
 import { ones, zeros } from './init';
 import type { Initializer, Parameter, ParameterStore } from './parameters';
@@ -57,9 +58,13 @@ export class Conv {
     if (spec.norm) this.norm = new Norm(store, spec.norm, outputs);
   }
 
-  /** [N, H, W, inputs] -> [N, H / stride, W / stride, outputs] */
-  apply(x: Tensor4D, mode: Mode): Tensor4D {
-    if (hasKernels()) return this.applyFused(x, mode);
+  /**
+   * [N, H, W, inputs] -> [N, H / stride, W / stride, outputs]
+   *
+   * @param next the convolution that alone takes the result: where it would round it to bfloat16, it comes so.
+   */
+  apply(x: Tensor4D, mode: Mode, next?: Conv): Tensor4D {
+    if (hasKernels()) return this.applyFused(x, mode, next);
     let filter = this.weight.variable as unknown as Tensor4D;
     let shift = this.bias?.variable as unknown as Tensor1D | undefined;
     if (this.norm?.spec.mode === 'frozen') {
@@ -73,10 +78,12 @@ export class Conv {
     return this.norm?.spec.mode === 'live' ? this.norm.apply(y, mode, activation) : activate(y, activation);
   }
 
-  private applyFused(x: Tensor4D, mode: Mode): Tensor4D {
+  private applyFused(x: Tensor4D, mode: Mode, next?: Conv): Tensor4D {
     const { stride = 1, padding = 'symmetric', depthwise = false, activation = 'none' } = this.spec;
     // In testing a live norm is constant too.
     const live = this.norm?.spec.mode === 'live' && mode.training;
+    const packs = this.rounds && this.spec.outputs % 2 === 0;
+    const wanted = next?.rounds ?? false;
     const y = fusedConv(
       x,
       this.weight.variable as unknown as Tensor4D,
@@ -87,9 +94,15 @@ export class Conv {
         depthwise,
         activation: live ? 'none' : activation,
         inputGradient: this.spec.inputs > 3,
+        packed: packs && (live || wanted),
       },
     );
-    return this.norm && live ? this.norm.apply(y, mode, activation) : y;
+    return this.norm && live ? this.norm.apply(y, mode, activation, packs && wanted) : y;
+  }
+
+  /** Whether its products are in bfloat16. */
+  private get rounds(): boolean {
+    return !this.spec.depthwise && currentPrecision() === 'bfloat16';
   }
 
   private convolve(x: Tensor4D, filter: Tensor4D): Tensor4D {
@@ -158,7 +171,7 @@ export class Norm {
     return { scale, offset: tf.sub(this.bias.variable, tf.mul(this.mean.variable, scale)) as Tensor1D };
   }
 
-  apply(x: Tensor4D, mode: Mode, activation: Activation): Tensor4D {
+  apply(x: Tensor4D, mode: Mode, activation: Activation, packed = false): Tensor4D {
     if (!mode.training) {
       const { scale, offset } = this.folded();
       return activate(tf.add(tf.mul(x, scale), offset), activation);
@@ -170,6 +183,7 @@ export class Norm {
       this.bias.variable as unknown as Tensor1D,
       this.epsilon,
       activation === 'relu',
+      packed && activation !== 'relu6',
     );
     move(this.mean, mean);
     move(this.variance, variance);

@@ -13,6 +13,10 @@ import {
   type Variable,
 } from '../../src/backend/tf';
 import { createRng } from '../../src/core/rng';
+import { applyChain } from '../../src/layers/chain';
+import { Conv as ConvLayer, type NormMode } from '../../src/layers/conv';
+import { kaimingNormal } from '../../src/layers/init';
+import { ParameterStore } from '../../src/layers/parameters';
 
 const rng = createRng('fused');
 const random = (shape: number[]): Tensor =>
@@ -107,6 +111,51 @@ describe('the kernels of this repository', () => {
         assert.equal(tf.memory().numTensors, count);
       });
     }
+
+  // A packed value is what the next product would round: every bit stays. A live norm sees rounded values too, as under
+  // PyTorch's autocast.
+  for (const mode of ['frozen', 'live'] as const satisfies readonly NormMode[])
+    it(`hand on values in bfloat16 between convolutions: ${mode} norms`, () => {
+      setPrecision('bfloat16');
+      const count = tf.memory().numTensors;
+      const store = new ParameterStore(createRng(`packed-${mode}`));
+      const convs = [1, 3, 1].map((size, i) => {
+        const norm = { mode, epsilon: 1e-3, name: `norm${i}` };
+        const [name, activation] = [`conv${i}`, 'relu' as const];
+        return new ConvLayer(store, {
+          name,
+          inputs: 8,
+          outputs: 8,
+          size,
+          norm,
+          activation,
+          init: kaimingNormal,
+        });
+      });
+      const [x, weights] = [random([2, 9, 7, 8]) as Tensor4D, random([2, 9, 7, 8])];
+      const variables = convs.map(({ weight }) => weight.variable);
+      const run = (apply: () => Tensor4D): Float32Array[] => {
+        const y = tf.tidy(apply);
+        const { value, grads } = computeGradients(
+          () => tf.sum(tf.mul(apply(), weights)) as Scalar,
+          variables,
+        );
+        const tensors = [y, ...(grads as Tensor[])];
+        const values = tensors.map((tensor) => tensor.dataSync<'float32'>());
+        tf.dispose([value, ...tensors]);
+        return values;
+      };
+      const training = { training: true };
+      const packed = run(() => applyChain(convs, x, training));
+      const oneByOne = (): Tensor4D => convs.reduce((y, conv) => conv.apply(y, training), x);
+      assert.deepEqual(packed, run(oneByOne));
+      setPrecision('float32');
+      const apart = difference(packed[0], run(oneByOne)[0]);
+      assert.ok(apart > 0 && apart <= 2 * TOLERANCE.bfloat16, `against float32: ${apart}`);
+      tf.dispose([x, weights]);
+      store.dispose();
+      assert.equal(tf.memory().numTensors, count);
+    });
 
   it('fold a frozen norm into the convolution, and train its filter', () => {
     const filter = tf.tidy(() => tf.variable(random([3, 3, 4, 5])));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernel.h"
+#include "loops.h"
 
 namespace cytobench {
 
@@ -59,27 +60,41 @@ void sumRows(int64_t from, int64_t to, int64_t columns, double* a, double* b, Te
 class BatchNormKernel {
  public:
   explicit BatchNormKernel(Attributes& attributes)
-      : epsilon_(attributes.real("epsilon")), rectify_(attributes.integer("relu")) {}
+      : epsilon_(attributes.real("epsilon")), rectify_(attributes.integer("relu")), packed_(attributes.packed("Y")) {}
 
   void compute(Call& call) {
     const Tensor x = call.input(0), gamma = call.input(1), beta = call.input(2);
-    const int64_t columns = gamma.size(), rows = x.size() / std::max<int64_t>(columns, 1);
+    const int64_t columns = gamma.size();
     std::vector<int64_t> shape;
     for (int i = 0; i < x.rank(); i++) shape.push_back(x.dim(i));
-    const Tensor y = call.output(0, shape), mean = call.output(1, {columns}), variance = call.output(2, {columns}),
-                 unbiased = call.output(3, {columns});
-    if (rows == 0) {
+    shape.back() = columns;
+    const Tensor y = call.output(0, shape, packed_), mean = call.output(1, {columns}),
+                 variance = call.output(2, {columns}), unbiased = call.output(3, {columns});
+    if (!x.size()) {
       for (const Tensor* none : {&mean, &variance, &unbiased}) std::memset(none->data(), 0, columns * sizeof(float));
       return;
     }
+    const auto to = [&](const auto* in) {
+      if (packed_)
+        normalise(in, y.data<uint16_t>(), x.values() / columns, gamma, beta, mean, variance, unbiased);
+      else
+        normalise(in, y.data(), x.values() / columns, gamma, beta, mean, variance, unbiased);
+    };
+    x.packed() ? to(x.data<uint16_t>()) : to(x.data());
+  }
+
+ private:
+  template <class In, class Out>
+  void normalise(const In* in, Out* out, int64_t rows, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                 const Tensor& variance, const Tensor& unbiased) const {
+    const int64_t columns = gamma.size();
     const int threads = omp_get_max_threads();
-    const float* in = x.data();
     // Deviations from the first row: the variance of values far from zero keeps its digits.
     Sums sums(threads, columns);
     inParts(rows, threads, [&](int t, int64_t from, int64_t to) {
       sumRows(from, to, columns, &sums.first[t * columns], &sums.second[t * columns],
               [&](int64_t i, int64_t c, float& a, float& b) {
-                const float d = in[i] - in[c];
+                const float d = widened(in[i]) - widened(in[c]);
                 a += d;
                 b += d * d;
               });
@@ -89,29 +104,31 @@ class BatchNormKernel {
     for (int64_t c = 0; c < columns; c++) {
       const double offset = sums.first[c] / rows;
       const double spread = std::max(sums.second[c] / rows - offset * offset, 0.0);
-      mean.data()[c] = static_cast<float>(offset + in[c]);
+      mean.data()[c] = static_cast<float>(offset + widened(in[c]));
       variance.data()[c] = static_cast<float>(spread);
       unbiased.data()[c] = static_cast<float>(spread * rows / std::max<int64_t>(rows - 1, 1));
       scale[c] = static_cast<float>(gamma.data()[c] / std::sqrt(spread + epsilon_));
       shift[c] = beta.data()[c] - mean.data()[c] * scale[c];
     }
-    float* out = y.data();
     const float *s = scale.data(), *o = shift.data();
     const float floor = rectify_ ? 0.0f : -INFINITY;
     inParts(rows, threads, [&](int, int64_t from, int64_t to) {
       for (int64_t r = from; r < to; r++) {
 #pragma omp simd
         for (int64_t c = 0; c < columns; c++) {
-          const float value = in[r * columns + c] * s[c] + o[c];
-          out[r * columns + c] = value < floor ? floor : value;
+          const float value = widened(in[r * columns + c]) * s[c] + o[c];
+          narrow(value < floor ? floor : value, out[r * columns + c]);
         }
       }
     });
   }
 
- private:
+  static void narrow(float value, float& out) { out = value; }
+  static void narrow(float value, uint16_t& out) { out = rounded(value); }
+
   const float epsilon_;
   const int rectify_;
+  const bool packed_;
 };
 
 class BatchNormGradKernel {
@@ -122,31 +139,43 @@ class BatchNormGradKernel {
   void compute(Call& call) {
     const Tensor dy = call.input(0), x = call.input(1), gamma = call.input(2), beta = call.input(3),
                  mean = call.input(4), variance = call.input(5);
-    const int64_t columns = gamma.size(), rows = x.size() / std::max<int64_t>(columns, 1);
+    const int64_t columns = gamma.size();
     std::vector<int64_t> shape;
     for (int i = 0; i < x.rank(); i++) shape.push_back(x.dim(i));
+    shape.back() = columns;
     const Tensor dx = call.output(0, shape), dGamma = call.output(1, {columns}), dBeta = call.output(2, {columns});
-    if (rows == 0) {
+    if (!x.size()) {
       for (const Tensor* none : {&dGamma, &dBeta}) std::memset(none->data(), 0, columns * sizeof(float));
       return;
     }
+    const auto through = [&](const auto* in) { passBack(in, dy, gamma, beta, mean, variance, dx, dGamma, dBeta); };
+    x.packed() ? through(x.data<uint16_t>()) : through(x.data());
+  }
+
+ private:
+  template <class In>
+  void passBack(const In* in, const Tensor& dy, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                const Tensor& variance, const Tensor& dx, const Tensor& dGamma, const Tensor& dBeta) const {
+    const int64_t columns = gamma.size(), rows = dy.size() / columns;
     const int threads = omp_get_max_threads();
     std::vector<float> scale(columns), shift(columns), k1(columns), k2(columns);
     for (int64_t c = 0; c < columns; c++) {
       scale[c] = static_cast<float>(gamma.data()[c] / std::sqrt(static_cast<double>(variance.data()[c]) + epsilon_));
       shift[c] = beta.data()[c] - mean.data()[c] * scale[c];
     }
-    const float *in = x.data(), *d = dy.data(), *s = scale.data(), *o = shift.data(), *m = mean.data();
+    const float *d = dy.data(), *s = scale.data(), *o = shift.data(), *m = mean.data();
     // The sign of the result is computed again from x: it need not be kept.
-    const bool rectify = rectify_;
-    auto passed = [=](int64_t i, int64_t c) { return !rectify || in[i] * s[c] + o[c] > 0 ? d[i] : 0.0f; };
+    const float floor = rectify_ ? 0.0f : -INFINITY;
+    auto passed = [=](float value, float gradient, int64_t c) {
+      return value * s[c] + o[c] > floor ? gradient : 0.0f;
+    };
     Sums sums(threads, columns);
     inParts(rows, threads, [&](int t, int64_t from, int64_t to) {
       sumRows(from, to, columns, &sums.first[t * columns], &sums.second[t * columns],
               [&](int64_t i, int64_t c, float& a, float& b) {
-                const float g = passed(i, c);
+                const float value = widened(in[i]), g = passed(value, d[i], c);
                 a += g;
-                b += g * (in[i] - m[c]);
+                b += g * (value - m[c]);
               });
     });
     sums.fold(threads, columns);
@@ -164,13 +193,13 @@ class BatchNormGradKernel {
 #pragma omp simd
         for (int64_t c = 0; c < columns; c++) {
           const int64_t i = r * columns + c;
-          out[i] = s[c] * (passed(i, c) - a[c] - (in[i] - m[c]) * b[c]);
+          const float value = widened(in[i]);
+          out[i] = s[c] * (passed(value, d[i], c) - a[c] - (value - m[c]) * b[c]);
         }
       }
     });
   }
 
- private:
   const float epsilon_;
   const int rectify_;
 };
@@ -178,15 +207,15 @@ class BatchNormGradKernel {
 }  // namespace
 
 void registerBatchNormKernels() {
-  const std::vector<const char*> attributes = {"epsilon: float", "relu: int"};
+  const std::vector<const char*> attributes = {"epsilon: float", "relu: int", "X: {float, int32}", "Y: {float, int32}"};
   registerKernel<BatchNormKernel>({"CytobenchBatchNorm",
                                    attributes,
-                                   {"x: float", "gamma: float", "beta: float"},
-                                   {"y: float", "mean: float", "variance: float", "unbiased: float"}});
+                                   {"x: X", "gamma: float", "beta: float"},
+                                   {"y: Y", "mean: float", "variance: float", "unbiased: float"}});
   registerKernel<BatchNormGradKernel>(
       {"CytobenchBatchNormGrad",
        attributes,
-       {"dy: float", "x: float", "gamma: float", "beta: float", "mean: float", "variance: float"},
+       {"dy: float", "x: X", "gamma: float", "beta: float", "mean: float", "variance: float"},
        {"dx: float", "dgamma: float", "dbeta: float"}});
 }
 

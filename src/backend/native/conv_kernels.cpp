@@ -1,4 +1,5 @@
 // CytobenchConv: activation(convolution(x, w * scale) + shift). CytobenchConvGrad: its gradients.
+// Where products are in bfloat16, x and the result may be packed: what a product would round is kept rounded.
 #include "conv_kernels.h"
 
 #include <cmath>
@@ -23,10 +24,11 @@ memory wrap(const memory::desc& description, const void* data) {
 }
 
 /** x as the primitive wants it: itself, or a bfloat16 copy. */
-const void* converted(const Geometry& g, const float* values, int64_t count, Arena& arena) {
-  if (!g.bfloat16) return values;
-  uint16_t* copy = arena.get<uint16_t>(count);
-  toBfloat16(values, copy, count);
+const void* converted(const Geometry& g, const Tensor& x, Arena& arena) {
+  if (x.packed() && !g.bfloat16) throw std::runtime_error("packed values go with products in bfloat16");
+  if (x.packed() || !g.bfloat16) return x.data();
+  uint16_t* copy = arena.get<uint16_t>(x.size());
+  toBfloat16(x.data(), copy, x.size());
   return copy;
 }
 
@@ -43,7 +45,7 @@ class ConvBase {
  protected:
   Geometry geometry(const Tensor& x, const Tensor& w) const {
     Geometry g{};
-    g.n = x.dim(0), g.h = x.dim(1), g.w = x.dim(2), g.inputs = x.dim(3);
+    g.n = x.dim(0), g.h = x.dim(1), g.w = x.dim(2), g.inputs = x.channels();
     g.kernelH = w.dim(0), g.kernelW = w.dim(1), g.outputs = depthwise_ ? w.dim(2) : w.dim(3);
     g.stride = stride_, g.depthwise = depthwise_, g.activation = activation_, g.bfloat16 = bfloat16_;
     place(g.h, g.kernelH, g.outH, g.top);
@@ -105,11 +107,12 @@ class ConvBase {
 
 class ConvKernel : ConvBase {
  public:
-  using ConvBase::ConvBase;
+  explicit ConvKernel(Attributes& attributes) : ConvBase(attributes), packed_(attributes.packed("Y")) {}
   void compute(Call& call) {
     const Tensor x = call.input(0), w = call.input(1);
-    const Geometry g = geometry(x, w);
-    const Tensor y = call.output(0, {g.n, g.outH, g.outW, g.outputs});
+    Geometry g = geometry(x, w);
+    g.packed = packed_;
+    const Tensor y = call.output(0, {g.n, g.outH, g.outW, g.outputs}, packed_);
     if (!y.size()) return;
     const float *scale, *shift;
     fold(call, 2, g.outputs, scale, shift);
@@ -121,12 +124,15 @@ class ConvKernel : ConvBase {
     Forward& p = forward(g);
     const auto& d = p.description;
     p.run.execute(stream(),
-                  {{DNNL_ARG_SRC, wrap(d.src_desc(), converted(g, x.data(), x.size(), sourceArena))},
+                  {{DNNL_ARG_SRC, wrap(d.src_desc(), converted(g, x, sourceArena))},
                    {DNNL_ARG_WEIGHTS, wrap(d.weights_desc(), packed(g, w, scale, d.weights_desc(), p.packWeights))},
                    {DNNL_ARG_BIAS, wrap(d.bias_desc(), shift)},
                    {DNNL_ARG_DST, wrap(d.dst_desc(), y.data())}});
     stream().wait();
   }
+
+ private:
+  const bool packed_;
 };
 
 class ConvGradKernel : ConvBase {
@@ -152,7 +158,7 @@ class ConvGradKernel : ConvBase {
         out = gradientArena.get<uint16_t>(dy.size());
       else if (g.activation != kNone)
         out = gradientArena.get<float>(dy.size());
-      throughActivation(dy.data(), y.data(), g.activation, rows, g.outputs, g.bfloat16, out,
+      throughActivation(dy.data(), {y.data(), y.packed()}, g.activation, rows, g.outputs, g.bfloat16, out,
                         needs_ & 2 ? db.data() : nullptr);
       if (out) gradient = out;
     }
@@ -177,7 +183,7 @@ class ConvGradKernel : ConvBase {
     const auto& wd = weights.description;
     void* raw = packedArena.get<char>(wd.diff_weights_desc().get_size());
     weights.run.execute(stream(),
-                        {{DNNL_ARG_SRC, wrap(wd.src_desc(), converted(g, x.data(), x.size(), sourceArena))},
+                        {{DNNL_ARG_SRC, wrap(wd.src_desc(), converted(g, x, sourceArena))},
                          {DNNL_ARG_DIFF_DST, wrap(wd.diff_dst_desc(), gradient)},
                          {DNNL_ARG_DIFF_WEIGHTS, wrap(wd.diff_weights_desc(), raw)}});
     memory from = wrap(wd.diff_weights_desc(), raw), to = wrap(plainWeights(g), dw.data());
@@ -195,14 +201,15 @@ class ConvGradKernel : ConvBase {
 }  // namespace
 
 void registerConvKernels() {
-  const std::vector<const char*> attributes = {"stride: int",     "symmetric: int", "depthwise: int", "activation: int",
-                                               "reduced: int", "epsilon: float", "M: int >= 0"};
-  registerKernel<ConvKernel>({"CytobenchConv", attributes, {"x: float", "w: float", "shift: M * float"}, {"y: float"}});
+  const std::vector<const char*> attributes = {
+      "stride: int",    "symmetric: int", "depthwise: int",   "activation: int",  "reduced: int",
+      "epsilon: float", "M: int >= 0",    "X: {float, int32}", "Y: {float, int32}"};
+  registerKernel<ConvKernel>({"CytobenchConv", attributes, {"x: X", "w: float", "shift: M * float"}, {"y: Y"}});
   std::vector<const char*> gradient = attributes;
   gradient.push_back("needs: int");
   registerKernel<ConvGradKernel>({"CytobenchConvGrad",
                                   gradient,
-                                  {"dy: float", "y: float", "x: float", "w: float", "shift: M * float"},
+                                  {"dy: float", "y: Y", "x: X", "w: float", "shift: M * float"},
                                   {"dx: float", "dw: float", "db: float"}});
 }
 

@@ -44,7 +44,7 @@ dnnl::convolution_forward::primitive_desc describeForward(const Geometry& g) {
           memory::desc(s.source, precision(g), Tag::nhwc),
           memory::desc(s.weights, precision(g), Tag::any),
           memory::desc({g.outputs}, Type::f32, Tag::a),
-          memory::desc(s.target, Type::f32, Tag::nhwc),
+          memory::desc(s.target, g.packed ? Type::bf16 : Type::f32, Tag::nhwc),
           s.strides,
           {0, 0},
           s.before,

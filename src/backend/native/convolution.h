@@ -13,9 +13,12 @@ enum Activation { kNone = 0, kRelu = 1, kRelu6 = 2 };
 struct Geometry {
   int64_t n, h, w, inputs, outputs, kernelH, kernelW, stride, top, left, outH, outW;
   int64_t depthwise, activation, bfloat16;
+  /** The forward pass writes bfloat16. */
+  int64_t packed;
   bool operator<(const Geometry& other) const { return values() < other.values(); }
-  std::array<int64_t, 15> values() const {
-    return {n, h, w, inputs, outputs, kernelH, kernelW, stride, top, left, outH, outW, depthwise, activation, bfloat16};
+  std::array<int64_t, 16> values() const {
+    return {n,    h,    w,    inputs,    outputs,    kernelH,  kernelW, stride,
+            top,  left, outH, outW,      depthwise,  activation, bfloat16, packed};
   }
 };
 

@@ -23,6 +23,11 @@ class Tensor {
   int rank() const { return TF_NumDims(tensor_); }
   int64_t dim(int i) const { return TF_Dim(tensor_, i); }
   int64_t size() const { return TF_TensorElementCount(tensor_); }
+  /** Two bfloat16 in each int32, along the last axis. */
+  bool packed() const { return TF_TensorType(tensor_) == TF_INT32; }
+  /** The last axis, in values. */
+  int64_t channels() const { return dim(rank() - 1) * (packed() ? 2 : 1); }
+  int64_t values() const { return size() * (packed() ? 2 : 1); }
   template <class T = float>
   T* data() const {
     return static_cast<T*>(TF_TensorData(tensor_));
@@ -44,11 +49,13 @@ class Call {
     check();
     return Tensor(tensor);
   }
-  Tensor output(int i, const std::vector<int64_t>& shape) {
+  /** Float32, or `packed`: then with half as many elements along the last axis, which is even. */
+  Tensor output(int i, std::vector<int64_t> shape, bool packed = false) {
+    if (packed) shape.back() /= 2;
     size_t bytes = sizeof(float);
     for (int64_t side : shape) bytes *= side;
-    TF_Tensor* tensor = TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
-                                          bytes, status_);
+    TF_Tensor* tensor = TF_AllocateOutput(context_, i, packed ? TF_INT32 : TF_FLOAT, shape.data(),
+                                          static_cast<int>(shape.size()), bytes, status_);
     check();
     return Tensor(tensor);
   }
@@ -75,6 +82,12 @@ class Attributes {
     int64_t value = 0;
     TF_OpKernelConstruction_GetAttrInt64(construction_, name, &value, status_);
     return static_cast<int>(value);
+  }
+  /** Whether a type is that of packed values. */
+  bool packed(const char* name) {
+    TF_DataType value = TF_FLOAT;
+    TF_OpKernelConstruction_GetAttrType(construction_, name, &value, status_);
+    return value == TF_INT32;
   }
   float real(const char* name) {
     float value = 0;

@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "convolution.h"
@@ -15,13 +14,6 @@ namespace {
 /** Below this many values a second thread costs more than it saves. */
 constexpr int64_t kSerial = 16384;
 
-inline uint16_t rounded(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16);
-}
-
 template <int kActivation>
 inline float passed(float dy, float y) {
   if (kActivation == kRelu) return y > 0 ? dy : 0;
@@ -29,8 +21,8 @@ inline float passed(float dy, float y) {
   return dy;
 }
 
-template <int kActivation, bool kBfloat16, bool kStore, bool kSum>
-void rowsThrough(const float* dy, const float* y, int64_t from, int64_t to, int64_t columns, void* out, double* total) {
+template <int kActivation, bool kBfloat16, bool kStore, bool kSum, class Y>
+void rowsThrough(const float* dy, const Y* y, int64_t from, int64_t to, int64_t columns, void* out, double* total) {
   std::vector<float> partial(kSum ? columns : 0);
   for (int64_t block = from; block < to; block += 64) {
     const int64_t end = std::min(block + 64, to);
@@ -38,12 +30,12 @@ void rowsThrough(const float* dy, const float* y, int64_t from, int64_t to, int6
     float* part = partial.data();
     for (int64_t r = block; r < end; r++) {
       const float* d = dy + r * columns;
-      const float* v = y + r * columns;
+      const Y* v = y + r * columns;
       float* f = kStore && !kBfloat16 ? static_cast<float*>(out) + r * columns : nullptr;
       uint16_t* b = kStore && kBfloat16 ? static_cast<uint16_t*>(out) + r * columns : nullptr;
 #pragma omp simd
       for (int64_t c = 0; c < columns; c++) {
-        const float g = passed<kActivation>(d[c], kActivation == kNone ? 0.0f : v[c]);
+        const float g = passed<kActivation>(d[c], kActivation == kNone ? 0.0f : widened(v[c]));
         if (kSum) part[c] += g;
         if (kStore && kBfloat16) b[c] = rounded(g);
         if (kStore && !kBfloat16) f[c] = g;
@@ -54,8 +46,8 @@ void rowsThrough(const float* dy, const float* y, int64_t from, int64_t to, int6
   }
 }
 
-template <int kActivation, bool kBfloat16, bool kStore, bool kSum>
-void through(const float* dy, const float* y, int64_t rows, int64_t columns, void* out, float* sum) {
+template <int kActivation, bool kBfloat16, bool kStore, bool kSum, class Y>
+void through(const float* dy, const Y* y, int64_t rows, int64_t columns, void* out, float* sum) {
   const int threads = rows * columns < kSerial ? 1 : omp_get_max_threads();
   std::vector<std::vector<double>> totals(threads, std::vector<double>(kSum ? columns : 0));
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
@@ -70,8 +62,8 @@ void through(const float* dy, const float* y, int64_t rows, int64_t columns, voi
   }
 }
 
-template <int kActivation>
-void dispatch(const float* dy, const float* y, int64_t rows, int64_t columns, bool bfloat16, void* out, float* sum) {
+template <int kActivation, class Y>
+void dispatch(const float* dy, const Y* y, int64_t rows, int64_t columns, bool bfloat16, void* out, float* sum) {
   if (bfloat16 && out && sum) return through<kActivation, true, true, true>(dy, y, rows, columns, out, sum);
   if (bfloat16 && out) return through<kActivation, true, true, false>(dy, y, rows, columns, out, sum);
   if (out && sum) return through<kActivation, false, true, true>(dy, y, rows, columns, out, sum);
@@ -94,11 +86,15 @@ void scaleColumns(const float* values, const float* scale, float* out, int64_t r
   }
 }
 
-void throughActivation(const float* dy, const float* y, int64_t activation, int64_t rows, int64_t columns,
-                       bool bfloat16, void* out, float* sum) {
-  if (activation == kRelu) return dispatch<kRelu>(dy, y, rows, columns, bfloat16, out, sum);
-  if (activation == kRelu6) return dispatch<kRelu6>(dy, y, rows, columns, bfloat16, out, sum);
-  return dispatch<kNone>(dy, y, rows, columns, bfloat16, out, sum);
+void throughActivation(const float* dy, Values y, int64_t activation, int64_t rows, int64_t columns, bool bfloat16,
+                       void* out, float* sum) {
+  const auto with = [&](const auto* values) {
+    if (activation == kRelu) return dispatch<kRelu>(dy, values, rows, columns, bfloat16, out, sum);
+    if (activation == kRelu6) return dispatch<kRelu6>(dy, values, rows, columns, bfloat16, out, sum);
+    return dispatch<kNone>(dy, values, rows, columns, bfloat16, out, sum);
+  };
+  if (y.packed) return with(static_cast<const uint16_t*>(y.data));
+  return with(static_cast<const float*>(y.data));
 }
 
 }  // namespace cytobench
