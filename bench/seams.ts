@@ -5,7 +5,7 @@ import { peakRssMb } from '../src/core/memory';
 import { openDataset } from '../src/data/dataset';
 import { recordToSample } from '../src/data/record';
 import { loadModel } from '../src/engine/model/load_model';
-import { type PredictOptions, Predictor } from '../src/engine/predict';
+import { type PredictOptions, Predictor } from '../src/engine/prediction/predict';
 import { evaluateCoco } from '../src/metrics/coco';
 import { truthImage } from '../src/metrics/evaluation_image';
 import { applyThresholds } from '../src/postprocess/thresholds';

@@ -1,5 +1,5 @@
-import type { Ablation } from '../engine/ablate';
-import type { Headline } from '../engine/analyse';
+import type { Ablation } from '../engine/evaluation/ablate';
+import type { Headline } from '../engine/evaluation/analyse';
 import type { PairedInterval } from '../metrics/interval';
 
 const SHOWN: readonly Headline[] = ['AP50', 'AP', 'pq', 'f1'];

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { writeFileAtomic } from '../core/files';
 import { peakRssMb } from '../core/memory';
-import { evaluateRun } from '../engine/evaluate';
+import { evaluateRun } from '../engine/evaluation/evaluate';
 import { findExperiment } from '../engine/experiments';
 import { type EpochMetrics, RunFolder, stepsOf } from '../engine/run/run_folder';
 import { trainRun } from '../engine/run/train_run';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../core/errors';
-import type { Evaluation } from '../engine/evaluate';
+import type { Evaluation } from '../engine/evaluation/evaluate';
 import { answer, type CommonOptions, say, withCommonOptions } from './command';
 import { parseCount } from './parse';
 
@@ -49,7 +49,7 @@ export function registerEvaluate(program: Command): void {
       .option('--ablate', 'also tell what each step after the model does to the numbers')
       .option('--overlays <dir>', 'also draw truth beside prediction, an image each'),
   ).action(async (dir: string | undefined, flags: EvaluateFlags) => {
-    const { evaluateRun, parseScoreThreshold } = await import('../engine/evaluate');
+    const { evaluateRun, parseScoreThreshold } = await import('../engine/evaluation/evaluate');
     const { formatConfusion, formatScores, formatScore, formatShares } = await import('./score_text');
     const { modelClasses } = await import('../engine/model/load_model');
     const architecture = flags.weights === undefined ? undefined : flags.model;
@@ -69,7 +69,7 @@ export function registerEvaluate(program: Command): void {
       );
     if (segm.cut)
       say(`warning: --max-dets ${segm.maxDets} (per image and class) has left out ${segm.cut} detections`);
-    const { analyse } = await import('../engine/analyse');
+    const { analyse } = await import('../engine/evaluation/analyse');
     const { formatInterval } = await import('../metrics/interval');
     const analysis = analyse(evaluation);
     for (const line of magnificationWarning(evaluation)) say(line);

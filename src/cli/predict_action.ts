@@ -1,10 +1,10 @@
 import { nearestName, UsageError } from '../core/errors';
 import { createProgress } from '../core/progress';
-import { parseScoreThreshold } from '../engine/evaluate';
+import { parseScoreThreshold } from '../engine/evaluation/evaluate';
 import { type LoadedModel, loadModel } from '../engine/model/load_model';
-import { Predictor } from '../engine/predict';
-import { answerPicture, readPicture } from '../engine/predict_image';
-import { listInputs, type PredictInput } from '../engine/predict_inputs';
+import { Predictor } from '../engine/prediction/predict';
+import { answerPicture, readPicture } from '../engine/prediction/predict_image';
+import { listInputs, type PredictInput } from '../engine/prediction/predict_inputs';
 import { PREDICTION_FORMATS, type PredictionFormat, PredictionWriter } from '../report/prediction_files';
 import { answer, type CommonOptions, say } from './command';
 

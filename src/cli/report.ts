@@ -34,7 +34,7 @@ export function registerReport(program: Command): void {
       return written(await comparisonPage(runs), {});
     }
     const { RunFolder } = await import('../engine/run/run_folder');
-    const { evaluateRun } = await import('../engine/evaluate');
+    const { evaluateRun } = await import('../engine/evaluation/evaluate');
     const { runPage } = await import('../report/run_page');
     const metrics = RunFolder.open(run).metrics();
     const evaluation = await evaluateRun(run, flags);

@@ -27,7 +27,7 @@ export function registerSubmit(program: Command): void {
       .option('--model <name>', 'with --weights: the architecture')
       .option('--weights <file>', 'bare weights in place of a run'),
   ).action(async (run: string | undefined, flags: SubmitFlags) => {
-    const { submit } = await import('../engine/submit');
+    const { submit } = await import('../engine/prediction/submit');
     const { UsageError } = await import('../core/errors');
     const where = flags.weights ?? run;
     if (where === undefined)

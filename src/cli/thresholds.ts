@@ -35,7 +35,7 @@ export function registerThresholds(program: Command): void {
       .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last'])),
   ).action(async (run: string | undefined, flags: ThresholdsFlags) => {
     const { UsageError } = await import('../core/errors');
-    const { evaluateRun } = await import('../engine/evaluate');
+    const { evaluateRun } = await import('../engine/evaluation/evaluate');
     const { detectionsOf } = await import('../metrics/evaluation_image');
     const { sweepThresholds, thresholdGrid } = await import('../metrics/sweep');
     const where = flags.weights ?? run;

@@ -1,6 +1,6 @@
 import * as path from 'node:path';
-import { HEADLINE } from '../engine/analyse';
-import { type ComparedPair, type Comparison, compareRuns } from '../engine/compare';
+import { HEADLINE } from '../engine/evaluation/analyse';
+import { type ComparedPair, type Comparison, compareRuns } from '../engine/evaluation/compare';
 import { RunFolder } from '../engine/run/run_folder';
 import { formatInterval } from '../metrics/interval';
 import { intervalFigure } from '../plots/evaluation_figures';

@@ -1,9 +1,9 @@
 import type { DataFrame } from 'danfojs-node';
 import type { Dataset } from '../data/dataset';
 import type { Survey } from '../data/split/survey';
-import { HEADLINE } from '../engine/analyse';
-import type { Evaluation } from '../engine/evaluate';
-import type { PredictedPicture } from '../engine/predict_image';
+import { HEADLINE } from '../engine/evaluation/analyse';
+import type { Evaluation } from '../engine/evaluation/evaluate';
+import type { PredictedPicture } from '../engine/prediction/predict_image';
 import { type Metrics, stepsOf } from '../engine/run/run_folder';
 import type { Study } from '../engine/study/run_study';
 import type { ClassSweep } from '../metrics/sweep';

@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/progress';
-import { analyse, HEADLINE } from '../engine/analyse';
 import type { Look } from '../engine/config/types';
-import { type Evaluation, evaluateRun } from '../engine/evaluate';
+import { analyse, HEADLINE } from '../engine/evaluation/analyse';
+import { type Evaluation, evaluateRun } from '../engine/evaluation/evaluate';
 import { RunFolder, stepsOf } from '../engine/run/run_folder';
 import type { ComparedVariant, JudgedClaim } from '../engine/study/comparison';
 import type { Study } from '../engine/study/run_study';

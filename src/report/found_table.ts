@@ -1,6 +1,6 @@
 import type { DataFrame } from 'danfojs-node';
 import { DataError, nearestName } from '../core/errors';
-import type { Evaluation } from '../engine/evaluate';
+import type { Evaluation } from '../engine/evaluation/evaluate';
 import { contoursOf, drawPanels } from '../plots/overlay';
 import { applyThresholds } from '../postprocess/thresholds';
 import type { CropMask } from '../structures/crop_mask';

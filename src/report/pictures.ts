@@ -1,8 +1,8 @@
 import type { Dataset } from '../data/dataset';
 import { recordToSample } from '../data/record';
 import type { Sample } from '../data/sample';
-import type { Evaluation } from '../engine/evaluate';
-import type { PredictedPicture } from '../engine/predict_image';
+import type { Evaluation } from '../engine/evaluation/evaluate';
+import type { PredictedPicture } from '../engine/prediction/predict_image';
 import { drawContactSheet, type SheetCell } from '../plots/contact_sheet';
 import { showPng } from '../plots/notebook';
 import { contoursOf, drawPanels, type OverlayOptions, type Panel } from '../plots/overlay';

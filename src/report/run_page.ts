@@ -1,7 +1,7 @@
 import { UsageError } from '../core/errors';
 import { formatDuration } from '../core/progress';
-import { analyse } from '../engine/analyse';
-import type { Evaluation } from '../engine/evaluate';
+import { analyse } from '../engine/evaluation/analyse';
+import type { Evaluation } from '../engine/evaluation/evaluate';
 import { type Metrics, stepsOf } from '../engine/run/run_folder';
 import { escapeXml } from '../plots/svg';
 import { curvePoints } from './curve_points';

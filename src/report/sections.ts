@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { readJson } from '../core/files';
-import { type Analysis, HEADLINE, type Headline } from '../engine/analyse';
-import type { Evaluation } from '../engine/evaluate';
+import { type Analysis, HEADLINE, type Headline } from '../engine/evaluation/analyse';
+import type { Evaluation } from '../engine/evaluation/evaluate';
 import type { Effective } from '../engine/run/effective';
 import type { Environment } from '../engine/run/environment';
 import type { Lineage } from '../engine/run/lineage';

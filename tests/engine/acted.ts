@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { resolveConfig } from '../../src/engine/config/resolve';
 import type { Experiment } from '../../src/engine/config/types';
-import { evaluateRun } from '../../src/engine/evaluate';
+import { evaluateRun } from '../../src/engine/evaluation/evaluate';
 import { RunFolder } from '../../src/engine/run/run_folder';
 import { trainRun } from '../../src/engine/run/train_run';
 

@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { evaluateRun } from '../../src/engine/evaluate';
+import { evaluateRun } from '../../src/engine/evaluation/evaluate';
 import { findExperiment } from '../../src/engine/experiments';
 import { attachRun, startRun } from '../../src/engine/run/child_run';
 import type { Effective } from '../../src/engine/run/effective';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createRng } from '../../src/core/rng';
-import { evaluateRun } from '../../src/engine/evaluate';
+import { evaluateRun } from '../../src/engine/evaluation/evaluate';
 import type { Effective } from '../../src/engine/run/effective';
 import { RunFolder, stepsOf } from '../../src/engine/run/run_folder';
 import { resumeRun } from '../../src/engine/run/train_run';

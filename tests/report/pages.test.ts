@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import type { Experiment } from '../../src/engine/config/types';
-import { evaluateRun } from '../../src/engine/evaluate';
+import { evaluateRun } from '../../src/engine/evaluation/evaluate';
 import { RunFolder } from '../../src/engine/run/run_folder';
 import { runStudy } from '../../src/engine/study/run_study';
 import { experimentPage } from '../../src/report/experiment_page';

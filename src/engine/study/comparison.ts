@@ -5,9 +5,9 @@ import {
   pairedIntervals,
   type Statistics,
 } from '../../metrics/interval';
-import { groupsOf, HEADLINE, type Headline, headlineStatistics } from '../analyse';
 import type { Experiment } from '../config/types';
-import type { Evaluation } from '../evaluate';
+import { groupsOf, HEADLINE, type Headline, headlineStatistics } from '../evaluation/analyse';
+import type { Evaluation } from '../evaluation/evaluate';
 import { type Judgement, judge } from './verdict';
 
 /** All runs of one variant: one a seed, on the same images. */

@@ -1,5 +1,5 @@
 import type { Experiment, PresetName } from '../config/types';
-import { type Evaluation, evaluateRun } from '../evaluate';
+import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
 import { type FinishedRun, type TrainRunOptions, trainRun } from '../run/train_run';
 import { compareVariants, type StudyComparison, type VariantRuns } from './comparison';
 

@@ -1,17 +1,17 @@
-import { detectionsOf } from '../metrics/evaluation_image';
-import type { PairedInterval } from '../metrics/interval';
-import { sweepThresholds } from '../metrics/sweep';
-import { REPORT_BOUNDARY } from '../postprocess/boundary';
-import { DEFAULT_MASK_NMS } from '../postprocess/mask_nms';
-import { REPORT_MORPHOLOGY } from '../postprocess/morphology';
-import { type RefineSettings, refine } from '../postprocess/refine';
-import { REPORT_SIZE_SCORE } from '../postprocess/size_score';
-import { GUIDED_SOFT_MASK } from '../postprocess/soft_masks';
-import { applyThresholds } from '../postprocess/thresholds';
-import { DEFAULT_VIEWS } from '../postprocess/views';
-import { type Instances, selectInstances } from '../structures/instances';
+import { detectionsOf } from '../../metrics/evaluation_image';
+import type { PairedInterval } from '../../metrics/interval';
+import { sweepThresholds } from '../../metrics/sweep';
+import { REPORT_BOUNDARY } from '../../postprocess/boundary';
+import { DEFAULT_MASK_NMS } from '../../postprocess/mask_nms';
+import { REPORT_MORPHOLOGY } from '../../postprocess/morphology';
+import { type RefineSettings, refine } from '../../postprocess/refine';
+import { REPORT_SIZE_SCORE } from '../../postprocess/size_score';
+import { GUIDED_SOFT_MASK } from '../../postprocess/soft_masks';
+import { applyThresholds } from '../../postprocess/thresholds';
+import { DEFAULT_VIEWS } from '../../postprocess/views';
+import { type Instances, selectInstances } from '../../structures/instances';
+import type { PredictOptions } from '../prediction/predict';
 import { type Compared, compareEvaluations, type Headline } from './analyse';
-import type { PredictOptions } from './predict';
 
 /** What one step between the model and the answer does to the numbers of a data set. */
 export interface Ablation {

@@ -1,12 +1,12 @@
-import type { DetectOptions, MaskRcnn } from '../detection/mask_rcnn';
-import type { ModelImage } from '../detection/transform';
-import { joinTiles, placeInstances } from '../postprocess/join_tiles';
-import { predictViews } from '../postprocess/merge_views';
-import { type RefineSettings, refine } from '../postprocess/refine';
-import { drawSoftMask, GUIDED_SOFT_MASK, type SoftMaskSettings } from '../postprocess/soft_masks';
-import { type Rect, tileGrid } from '../postprocess/tile_grid';
-import type { View } from '../postprocess/views';
-import type { Instances } from '../structures/instances';
+import type { DetectOptions, MaskRcnn } from '../../detection/mask_rcnn';
+import type { ModelImage } from '../../detection/transform';
+import { joinTiles, placeInstances } from '../../postprocess/join_tiles';
+import { predictViews } from '../../postprocess/merge_views';
+import { type RefineSettings, refine } from '../../postprocess/refine';
+import { drawSoftMask, GUIDED_SOFT_MASK, type SoftMaskSettings } from '../../postprocess/soft_masks';
+import { type Rect, tileGrid } from '../../postprocess/tile_grid';
+import type { View } from '../../postprocess/views';
+import type { Instances } from '../../structures/instances';
 
 export interface PredictOptions {
   /** Factor by which the network sees the image larger. Default 1. */

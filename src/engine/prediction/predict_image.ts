@@ -1,10 +1,10 @@
 import * as path from 'node:path';
-import type { ChannelOrder } from '../data/dataset_info';
-import { readImage } from '../data/image';
-import { DEFAULT_VIEWS } from '../postprocess/views';
-import type { Instances } from '../structures/instances';
-import type { PortableModel } from '../weights/portable';
-import type { LoadedModel } from './model/load_model';
+import type { ChannelOrder } from '../../data/dataset_info';
+import { readImage } from '../../data/image';
+import { DEFAULT_VIEWS } from '../../postprocess/views';
+import type { Instances } from '../../structures/instances';
+import type { PortableModel } from '../../weights/portable';
+import type { LoadedModel } from '../model/load_model';
 import { type ImagePrediction, type PredictOptions, Predictor } from './predict';
 
 /** An image as a person has it. */

@@ -1,7 +1,7 @@
-import { DataError, UsageError } from '../core/errors';
-import { type Disagreement, explainDisagreement, viewRun } from '../metrics/disagreement';
-import { detectionsOf } from '../metrics/evaluation_image';
-import type { Interval } from '../metrics/interval';
+import { DataError, UsageError } from '../../core/errors';
+import { type Disagreement, explainDisagreement, viewRun } from '../../metrics/disagreement';
+import { detectionsOf } from '../../metrics/evaluation_image';
+import type { Interval } from '../../metrics/interval';
 import { analyse, compareEvaluations, HEADLINE, type Headline } from './analyse';
 import { type Evaluation, evaluateRun } from './evaluate';
 

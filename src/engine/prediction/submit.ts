@@ -1,13 +1,13 @@
 import * as path from 'node:path';
 import { strToU8, zipSync } from 'fflate';
-import { UsageError } from '../core/errors';
-import { writeFileAtomic } from '../core/files';
-import { createProgress } from '../core/progress';
-import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exchange/coco_results_export';
-import { readImage } from '../data/image';
-import { type Instances, selectInstances } from '../structures/instances';
-import { sortByScore } from '../structures/nms';
-import { type LoadModelOptions, loadModel } from './model/load_model';
+import { UsageError } from '../../core/errors';
+import { writeFileAtomic } from '../../core/files';
+import { createProgress } from '../../core/progress';
+import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../../data/exchange/coco_results_export';
+import { readImage } from '../../data/image';
+import { type Instances, selectInstances } from '../../structures/instances';
+import { sortByScore } from '../../structures/nms';
+import { type LoadModelOptions, loadModel } from '../model/load_model';
 import { Predictor } from './predict';
 import { checkImages, checkResults, readIdList } from './submit_checks';
 

@@ -1,10 +1,10 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { DataError, nearestName } from '../core/errors';
-import { readJson } from '../core/files';
-import { isImageName } from '../data/format';
-import { readImageSize } from '../data/image';
-import { rleFromString } from '../structures/rle';
+import { DataError, nearestName } from '../../core/errors';
+import { readJson } from '../../core/files';
+import { isImageName } from '../../data/format';
+import { readImageSize } from '../../data/image';
+import { rleFromString } from '../../structures/rle';
 
 /** One entry of the id list. */
 export interface SubmissionImage {

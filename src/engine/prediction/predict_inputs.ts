@@ -1,11 +1,11 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { DataError } from '../core/errors';
-import { openDataset } from '../data/dataset';
-import { type ChannelOrder, readDatasetInfo } from '../data/dataset_info';
-import { IMAGE_EXTENSIONS, isImageName } from '../data/format';
-import { recordToSample } from '../data/record';
-import type { Sample } from '../data/sample';
+import { DataError } from '../../core/errors';
+import { openDataset } from '../../data/dataset';
+import { type ChannelOrder, readDatasetInfo } from '../../data/dataset_info';
+import { IMAGE_EXTENSIONS, isImageName } from '../../data/format';
+import { recordToSample } from '../../data/record';
+import type { Sample } from '../../data/sample';
 
 /** An image to predict. */
 export interface PredictInput {

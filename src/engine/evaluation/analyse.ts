@@ -1,21 +1,21 @@
-import { type FoundShare, foundByCrowding, foundBySize } from '../metrics/breakdown';
-import { countCells } from '../metrics/cell_counts';
-import { matchCells } from '../metrics/cell_match';
-import { matchCoco } from '../metrics/coco';
-import { type ClassCount, countClasses } from '../metrics/counting';
-import { analyzeErrors, confusionMatrix, type ErrorAnalysis } from '../metrics/error_analysis';
-import { detectionsOf } from '../metrics/evaluation_image';
+import { type FoundShare, foundByCrowding, foundBySize } from '../../metrics/breakdown';
+import { countCells } from '../../metrics/cell_counts';
+import { matchCells } from '../../metrics/cell_match';
+import { matchCoco } from '../../metrics/coco';
+import { type ClassCount, countClasses } from '../../metrics/counting';
+import { analyzeErrors, confusionMatrix, type ErrorAnalysis } from '../../metrics/error_analysis';
+import { detectionsOf } from '../../metrics/evaluation_image';
 import {
   type Interval,
   intervals,
   type PairedInterval,
   pairedIntervals,
   type Statistics,
-} from '../metrics/interval';
-import { cellStatistics, cocoStatistics } from '../metrics/statistics';
-import type { Instances } from '../structures/instances';
-import type { PortableModel } from '../weights/portable';
-import type { ValidationSet } from './training/validation';
+} from '../../metrics/interval';
+import { cellStatistics, cocoStatistics } from '../../metrics/statistics';
+import type { Instances } from '../../structures/instances';
+import type { PortableModel } from '../../weights/portable';
+import type { ValidationSet } from '../training/validation';
 
 /** The numbers that decide an experiment. */
 export const HEADLINE = ['AP50', 'AP', 'pq', 'f1', 'aji'] as const;

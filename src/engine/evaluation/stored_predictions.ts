@@ -1,8 +1,8 @@
 import * as fs from 'node:fs';
-import { readJson, writeJson } from '../core/files';
-import type { Instances } from '../structures/instances';
-import { rleFromString, rleToString } from '../structures/rle';
-import type { RunFolder } from './run/run_folder';
+import { readJson, writeJson } from '../../core/files';
+import type { Instances } from '../../structures/instances';
+import { rleFromString, rleToString } from '../../structures/rle';
+import type { RunFolder } from '../run/run_folder';
 
 /** Predictions of a run on its own images, with what they were made from. */
 interface Stored {
