@@ -8,6 +8,7 @@ interface SubmitFlags extends CommonOptions {
   readonly out: string;
   readonly maxDets?: number;
   readonly checkpoint?: 'best' | 'last';
+  readonly tta?: boolean;
   readonly model?: string;
   readonly weights?: string;
 }
@@ -24,6 +25,7 @@ export function registerSubmit(program: Command): void {
       .requiredOption('--out <zip>', 'the zip to write')
       .option('--max-dets <n>', 'detections kept per image and class (default: 300)', parseCount)
       .option('--checkpoint <name>', 'best or last')
+      .option('--tta', 'look at each image in six ways and merge what is found')
       .option('--model <name>', 'with --weights: the architecture')
       .option('--weights <file>', 'bare weights in place of a run'),
   ).action(async (run: string | undefined, flags: SubmitFlags) => {

@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../../core/files';
 import { createProgress } from '../../core/progress';
 import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../../data/exchange/coco_results_export';
 import { readImage } from '../../data/image';
+import { DEFAULT_VIEWS } from '../../postprocess/views';
 import { type Instances, selectInstances } from '../../structures/instances';
 import { sortByScore } from '../../structures/nms';
 import { type LoadModelOptions, loadModel } from '../model/load_model';
@@ -20,6 +21,8 @@ export interface SubmitOptions extends LoadModelOptions {
   readonly out: string;
   /** Detections kept per image and class, the best ones. Default 300. */
   readonly maxDets?: number;
+  /** Whether each image is looked at in six ways, and what is found merged. */
+  readonly tta?: boolean;
 }
 
 /** What the zip holds. */
@@ -47,13 +50,14 @@ export const SUBMISSION_FILE = 'test-results.json';
  * AP ranks them. Images are read as they are, channels in the order of the training images.
  */
 export async function submit(where: string, options: SubmitOptions): Promise<Submission> {
-  const { images: dir, ids, out, maxDets = 300 } = options;
+  const { images: dir, ids, out, maxDets = 300, tta = false } = options;
   if (path.extname(out).toLowerCase() !== '.zip')
     throw new UsageError(`--out: expected a file ending in .zip, got "${out}"`);
   const list = readIdList(ids);
   const unlisted = await checkImages(dir, list);
   const { model, about, source } = loadModel(where, options);
   const predictor = new Predictor(model);
+  const how = { enlarge: about.enlarge, ...(tta && { views: DEFAULT_VIEWS }) };
   const results: CocoResultEntry[] = [];
   const empty: string[] = [];
   let cut = 0;
@@ -62,7 +66,7 @@ export async function submit(where: string, options: SubmitOptions): Promise<Sub
     for (const [i, { file_name: name, id }] of list.entries()) {
       progress.update(i, name);
       const { data: image, height, width } = await readImage(path.join(dir, name));
-      const { instances } = predictor.predict({ height, width, image }, { enlarge: about.enlarge });
+      const { instances } = predictor.predict({ height, width, image }, how);
       const kept = limitDetections(instances, maxDets);
       cut += instances.labels.length - kept.labels.length;
       if (kept.labels.length === 0) empty.push(name);
