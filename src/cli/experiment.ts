@@ -36,7 +36,10 @@ export function registerExperiment(program: Command): void {
         [],
       )
       .option('--record', 'put its numbers where the prose of notebooks may cite them (results/numbers.json)')
-      .option('--out <file>', 'the report (default: results/experiments/NAME-PRESET.html)'),
+      .option(
+        '--out <file>',
+        'the report, its tables beside it as Markdown (default: results/experiments/NAME-PRESET.html)',
+      ),
   ).action(async (name: string, flags: ExperimentFlags) => {
     const { presetOf, requireData, useThreads } = await import('./train_action');
     const { findExperiment } = await import('../engine/experiments');
@@ -86,14 +89,17 @@ function parseSeeds(text: string): number[] {
   return seeds;
 }
 
+/** The page, and beside it its tables as Markdown. */
 async function writeReport(study: Study, out?: string): Promise<string> {
   const path = await import('node:path');
   const { experimentPage } = await import('../report/experiment_page');
+  const { experimentMarkdown } = await import('../report/experiment_markdown');
   const { writeFileAtomic } = await import('../core/files');
   const { PACKAGE_ROOT } = await import('../weights/pretrained');
   const name = `${study.experiment.name}-${study.preset}.html`;
   const page = out ?? path.join(PACKAGE_ROOT, 'results', 'experiments', name);
   writeFileAtomic(page, await experimentPage(study));
+  writeFileAtomic(page.replace(/(\.html)?$/, '.md'), await experimentMarkdown(study));
   return page;
 }
 

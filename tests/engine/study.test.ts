@@ -7,6 +7,7 @@ import { compareRuns } from '../../src/engine/evaluation/compare';
 import { runStudy } from '../../src/engine/study/run_study';
 import { judge } from '../../src/engine/study/verdict';
 import type { PairedInterval } from '../../src/metrics/interval';
+import { experimentMarkdown } from '../../src/report/experiment_markdown';
 import { experimentPage } from '../../src/report/experiment_page';
 import { TINY } from './runs';
 
@@ -103,6 +104,14 @@ describe('an experiment', function () {
       assert.ok(page.includes(words), words);
     assert.doesNotMatch(page, /(src|href)="(?!data:|#)/);
     assert.ok(page.length < 10e6);
+    const tables = (await experimentMarkdown(study)).trim().split('\n\n');
+    assert.deepEqual(
+      tables.map((text) => text.split('\n').length - 2),
+      [3, 1, 4, 9, 3],
+      'variants, claims, classes, steps, runs',
+    );
+    const cells = tables[0].split('\n').flatMap((line) => line.split(' | '));
+    assert.ok(cells.filter((cell) => /^\d\.\d{3} \(/.test(cell)).every((cell) => page.includes(cell)));
   });
 
   it('compares runs: every metric with its interval, and no difference shown between a run and itself', async () => {
