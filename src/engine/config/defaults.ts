@@ -84,7 +84,7 @@ export const PRESET_DIFFERENCES: Readonly<Record<PresetName, Differences<Experim
     model: { architecture: 'efficientnet_lite0_fpn' },
     augmentation: { level: 'basic', crop: 256, enlarge: 1.5 },
     training: { steps: 400, batchSize: 1, clipNorm: 10 },
-    optimizer: { learningRate: 0.01, weightDecay: 0.0001 },
+    optimizer: { learningRate: 0.005, weightDecay: 0.0001 },
     schedule: { kind: 'steps', warmupSteps: 100, factor: 0.1 },
     validation: { every: 0, enlarge: 1.5 },
     earlyStopping: { patience: null },
