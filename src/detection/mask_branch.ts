@@ -1,3 +1,4 @@
+import { reshapeValues } from '../backend/packed';
 import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
 import { applyChain } from '../layers/chain';
 import { Conv, type Mode } from '../layers/conv';
@@ -62,15 +63,17 @@ export class MaskBranch {
   apply(pooled: Tensor4D, mode: Mode): Tensor2D {
     const { fpnChannels: width, numClasses } = this.config;
     const hidden = applyChain(this.convs, pooled, mode);
+    const pixels = pooled.shape[0] * MASK_POOL * MASK_POOL;
     // The four outputs of a pixel share one bias a channel.
     const up = affine(
       hidden.reshape([-1, width]) as Tensor2D,
       this.upsample.variable as unknown as Tensor2D,
       tf.tile(this.upsampleBias.variable as unknown as Tensor1D, [4]),
       'relu',
+      width % 2 === 0,
     );
     return affine(
-      up.reshape([-1, width]) as Tensor2D,
+      reshapeValues<Tensor2D>(up, [pixels * 4, width]),
       this.logits.variable.reshape([width, numClasses]) as Tensor2D,
       this.logitsBias.variable as unknown as Tensor1D,
       'none',

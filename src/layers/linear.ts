@@ -1,5 +1,7 @@
 import { fusedConv } from '../backend/fused_conv';
 import { hasKernels } from '../backend/kernels';
+import { reshapeValues } from '../backend/packed';
+import { currentPrecision } from '../backend/precision';
 import { type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../backend/tf';
 import { type Activation, activate } from './conv';
 import { biasUniform, linearUniform, zeros } from './init';
@@ -35,17 +37,34 @@ export class Linear {
   }
 }
 
-/** activation(x w + b), rows of x [n, in] by w [in, out] and b [out]; in one kernel where there is one. */
-export function affine(x: Tensor2D, weight: Tensor2D, bias: Tensor1D, activation: Activation): Tensor2D {
-  const [rows, inputs] = x.shape;
-  const outputs = weight.shape[1];
+/**
+ * activation(x w + b), rows of x [n, in] by w [in, out] and b [out]; in one kernel where there is one.
+ *
+ * @param packed whether the result is handed to another product alone: in bfloat16, where that would round it.
+ */
+export function affine(
+  x: Tensor2D,
+  weight: Tensor2D,
+  bias: Tensor1D,
+  activation: Activation,
+  packed = false,
+): Tensor2D {
+  const [rows] = x.shape;
+  const [inputs, outputs] = weight.shape;
   if (!hasKernels() || rows === 0)
     return activate(tf.add(tf.matMul(x, weight), bias) as Tensor2D, activation);
   const y = fusedConv(
-    x.reshape([1, rows, 1, inputs]) as Tensor4D,
+    reshapeValues<Tensor4D>(x, [1, rows, 1, inputs]),
     weight.reshape([1, 1, inputs, outputs]) as Tensor4D,
     bias,
-    { stride: 1, padding: 'same', depthwise: false, activation, inputGradient: true },
+    {
+      stride: 1,
+      padding: 'same',
+      depthwise: false,
+      activation,
+      inputGradient: true,
+      packed: packed && outputs % 2 === 0 && currentPrecision() === 'bfloat16',
+    },
   );
-  return y.reshape([rows, outputs]) as Tensor2D;
+  return reshapeValues(y, [rows, outputs]);
 }

@@ -3,11 +3,13 @@ import { type FusedConvSpec, fusedConv } from '../../src/backend/fused_conv';
 import { fusedNorm, fusedSgd } from '../../src/backend/fused_sgd';
 import { computeGradients } from '../../src/backend/gradients';
 import { hasKernels } from '../../src/backend/kernels';
+import { isPacked, reshapeValues } from '../../src/backend/packed';
 import { type Precision, setPrecision } from '../../src/backend/precision';
 import {
   type Scalar,
   type Tensor,
   type Tensor1D,
+  type Tensor2D,
   type Tensor4D,
   tf,
   type Variable,
@@ -16,6 +18,7 @@ import { createRng } from '../../src/core/rng';
 import { applyChain } from '../../src/layers/chain';
 import { Conv as ConvLayer, type NormMode } from '../../src/layers/conv';
 import { kaimingNormal } from '../../src/layers/init';
+import { affine } from '../../src/layers/linear';
 import { ParameterStore } from '../../src/layers/parameters';
 
 const rng = createRng('fused');
@@ -156,6 +159,30 @@ describe('the kernels of this repository', () => {
       store.dispose();
       assert.equal(tf.memory().numTensors, count);
     });
+
+  it('hand on values in bfloat16 between matrix products, in another shape', () => {
+    setPrecision('bfloat16');
+    const count = tf.memory().numTensors;
+    const shapes = [[5, 6], [6, 16], [16], [4, 2], [2]];
+    const variables = shapes.map((shape) => tf.tidy(() => tf.variable(random(shape))));
+    const [x, first, shift, second, bias] = variables as unknown as Tensor2D[];
+    const weights = random([20, 2]);
+    const run = (packed: boolean): Float32Array[] => {
+      const { value, grads } = computeGradients(() => {
+        const y = affine(x, first, shift as unknown as Tensor1D, 'relu', packed);
+        assert.equal(isPacked(y), packed);
+        const rows = reshapeValues<Tensor2D>(y, [20, 4]);
+        return tf.sum(tf.mul(affine(rows, second, bias as unknown as Tensor1D, 'none'), weights)) as Scalar;
+      }, variables);
+      const tensors = [value, ...(grads as Tensor[])];
+      const values = tensors.map((tensor) => tensor.dataSync<'float32'>());
+      tf.dispose(tensors);
+      return values;
+    };
+    assert.deepEqual(run(true), run(false));
+    tf.dispose([...variables, weights]);
+    assert.equal(tf.memory().numTensors, count);
+  });
 
   it('fold a frozen norm into the convolution, and train its filter', () => {
     const filter = tf.tidy(() => tf.variable(random([3, 3, 4, 5])));
