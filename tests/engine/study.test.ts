@@ -30,7 +30,8 @@ describe('verdicts on a claimed difference', () => {
     [0.043, interval(0.01, -0.02, 0.05), 'not shown', /holds zero$/],
     [0.043, interval(0, -0.01, 0.01), 'not shown', /leaves out the claimed \+0\.043/],
     [0.043, interval(-0.05, -0.08, -0.02), 'contradicted', /\+0\.043 was claimed/],
-    [0, interval(0.001, -0.01, 0.01), 'reproduced', /no difference is shown/],
+    [0, interval(0.001, -0.01, 0.01), 'reproduced', /no change of more than 0.01/],
+    [0, interval(0.04, -0.06, 0.14), 'not shown', /holds zero, and changes/],
     [0, interval(0.05, 0.02, 0.08), 'contradicted', /no change was claimed/],
   ];
   for (const [claimed, found, verdict, because] of cases)
