@@ -2,7 +2,7 @@
 // The report's text and its code differ: changed anchors had no effect, the proposal counts set were dead and the true ones
 // lower, augmentation was lost through a shared data set, normalisation ran twice, validation ran in training mode, empty
 // images got a false box, and tiles of one image stood on both sides of the split (`data split --group-by none` shows it).
-//   npx cytobench experiment as_committed --data DIR --preset cpu      about 8 minutes a variant on two cores
+//   npx cytobench experiment as_committed --data DIR --preset cpu      about 5 minutes a variant on one core
 import type { Experiment } from '../src/engine/config/types';
 
 const committed = {

@@ -1,6 +1,6 @@
 // Pictures: truth and prediction side by side, successes and failures alike.
 // The report shows successes.
-//   npx cytobench experiment visualisations --data DIR --preset cpu      about 8 minutes on two cores
+//   npx cytobench experiment visualisations --data DIR --preset cpu      about 5 minutes on one core
 import type { Experiment } from '../src/engine/config/types';
 
 export const experiment = {
