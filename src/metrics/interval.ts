@@ -94,8 +94,10 @@ export function pairedIntervals(
 export function formatInterval({ value, low, high, groups }: Interval, digits = 3): string {
   if (value === null) return '-';
   const counted = `${groups} group${groups === 1 ? '' : 's'}`;
-  if (low === null || high === null) return `${value.toFixed(digits)} (${counted})`;
-  return `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)}, ${counted})`;
+  // What rounds to zero has no sign.
+  const shown = (number: number): string => number.toFixed(digits).replace(/^-(0\.?0*)$/, '$1');
+  if (low === null || high === null) return `${shown(value)} (${counted})`;
+  return `${shown(value)} (${shown(low)} to ${shown(high)}, ${counted})`;
 }
 
 /**

@@ -18,18 +18,28 @@ const shown = (value: number | null): string => value?.toFixed(3) ?? '–';
 /** Every variant with its AP50, and what it differs by from the first. */
 export function variantCells(rows: readonly ComparedVariant[]): Cells {
   const several = rows.some(({ values }) => values.length > 1);
+  const compared = rows.some(({ difference }) => difference);
   return [
-    ['variant', 'AP50, 95 % interval', ...(several ? ['by seed'] : []), 'difference to the first', ''],
+    [
+      'variant',
+      'AP50, 95 % interval',
+      ...(several ? ['by seed'] : []),
+      ...(compared ? ['difference to the first', ''] : []),
+    ],
     rows
       .filter(({ metric }) => metric === 'AP50')
       .map(({ variant, interval, values, difference }) => [
         variant,
         formatInterval(interval),
         ...(several ? [values.map(shown).join(', ')] : []),
-        difference ? formatInterval(difference) : '',
-        difference ? (difference.shown ? 'a difference is shown' : 'no difference shown') : '',
+        ...(compared ? comparedCells(difference) : []),
       ]),
   ];
+}
+
+function comparedCells(difference: ComparedVariant['difference']): string[] {
+  if (!difference) return ['', ''];
+  return [formatInterval(difference), difference.shown ? 'a difference is shown' : 'no difference shown'];
 }
 
 /** What the report claimed, what was found, and the verdict. */

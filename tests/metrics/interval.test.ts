@@ -132,6 +132,7 @@ describe('intervals', () => {
     );
     assert.deepEqual([one.low, one.high, one.groups, one.method], [null, null, 1, 'none']);
     assert.equal(formatInterval(one), '0.800 (1 group)');
+    assert.equal(formatInterval({ ...one, value: -0.0004 }), '0.000 (1 group)');
     assert.equal(intervals([], f1Of([]))[0].value, null);
     const empty = Array.from({ length: 20 }, () => ({ tp: 0, fp: 0, fn: 0 }));
     const [nothing] = intervals(names(20), f1Of(empty));
