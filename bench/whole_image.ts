@@ -1,6 +1,6 @@
 // Where the time of a 2500 x 2500 image goes, from its file to files of all formats: in the model (its ops, proposals,
 // boxes) and outside it (reading, drawing masks, joining tiles, post-processing, writing).
-//   node dist/bench/whole_image.js RUN DIR      25 crops of 500 px from DIR, side by side
+//   node dist/bench/whole_image.js RUN DIR [ROUNDS]      25 crops of 500 px from DIR, side by side
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -14,7 +14,7 @@ import { answerPicture, readPicture } from '../src/engine/prediction/predict_ima
 import { PREDICTION_FORMATS, PredictionWriter } from '../src/report/prediction_files';
 
 const [SIDE, CROP] = [2500, 500];
-const ROUNDS = 3;
+const ROUNDS = Number(process.argv[4] ?? 3);
 
 async function mosaic(dataset: Dataset, file: string): Promise<void> {
   const image = new Uint8Array(SIDE * SIDE * 3);
