@@ -17,13 +17,13 @@ export function typeOf(packed: boolean): Attribute {
 /** x, packed or not, as [.., channels] of other axes; channels count values, packed or not. */
 export function reshapeValues<T extends Tensor>(x: Tensor, shape: readonly number[]): T {
   if (!isPacked(x)) return x.reshape([...shape]) as T;
-  const half = (axes: readonly number[], by: number): number[] =>
+  const scaleLast = (axes: readonly number[], by: number): number[] =>
     axes.map((side, i) => (i === axes.length - 1 ? side * by : side));
   const op = tf.customGrad((...args: unknown[]) => {
     const [input] = args as Tensor[];
     // The gradient has twice as many elements as its packed input.
-    const gradFunc = (dy: Tensor): Tensor => dy.reshape(half(input.shape, 2));
-    return { value: input.reshape(half(shape, 0.5)), gradFunc };
+    const gradFunc = (dy: Tensor): Tensor => dy.reshape(scaleLast(input.shape, 2));
+    return { value: input.reshape(scaleLast(shape, 0.5)), gradFunc };
   }) as unknown as (x: Tensor) => Tensor;
   return op(x) as T;
 }
