@@ -62,6 +62,8 @@ export interface DetectOptions {
    * network's input and a multiple of its coarsest stride, that of detections grows with the view's area.
    */
   readonly block?: number;
+  /** Leaves out what scores less, before its mask is computed. Default: all over the model's own threshold. */
+  readonly leastScore?: number;
   /** Draws a mask into its image, [height, width] pixels. Default: as torchvision pastes it. */
   readonly drawMask?: (mask: SoftMask, image: ModelImage) => CropMask;
 }
@@ -147,7 +149,7 @@ export class MaskRcnn {
   /** Instances of every image, in its own pixels, by falling score. Leaves no tensor behind. */
   detect(
     images: readonly ModelImage[],
-    { enlarge = 1, block, drawMask = pasteMask }: DetectOptions = {},
+    { enlarge = 1, block, leastScore, drawMask = pasteMask }: DetectOptions = {},
   ): Instances[] {
     return scoped(() => {
       const batch = this.batch(images, false, enlarge);
@@ -155,7 +157,7 @@ export class MaskRcnn {
       const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false, block);
       const area = Math.max(...batch.sizes.map(([height, width]) => height * width));
       const room = block === undefined ? 1 : roomOf(area);
-      const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes, room);
+      const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes, room, leastScore);
       return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n], drawMask));
     });
   }

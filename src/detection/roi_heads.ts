@@ -152,16 +152,18 @@ export class RoiHeads {
   /**
    * Detections of every image, boxes and masks in the resized image.
    * @param room factor on the limit of detections: a large image has more to find.
+   * @param leastScore what scores less gets no mask and is left out.
    */
   detect(
     features: readonly Tensor4D[],
     proposals: readonly Proposals[],
     sizes: ImageBatch['sizes'],
     room = 1,
+    leastScore = 0,
   ): MaskedDetections[] {
     return proposals.map(({ boxes }, n) => {
       const { logits, deltas } = this.classify(features, boxes, n);
-      const detections = this.box.detect(boxes, logits, deltas, sizes[n], room);
+      const detections = this.box.detect(boxes, logits, deltas, sizes[n], room, leastScore);
       return { ...detections, maskProbabilities: this.maskProbabilities(features, detections, n) };
     });
   }

@@ -9,6 +9,8 @@ import { MODELS } from '../../src/detection/config';
 import { MaskRcnn } from '../../src/detection/mask_rcnn';
 import { alignedEnlargement, Predictor } from '../../src/engine/prediction/predict';
 import { listInputs } from '../../src/engine/prediction/predict_inputs';
+import { applyThresholds } from '../../src/postprocess/thresholds';
+import { DEFAULT_VIEWS } from '../../src/postprocess/views';
 import { PredictionWriter } from '../../src/report/prediction_files';
 import { drawn } from '../postprocess/helpers';
 import { withTemporaryFolder } from '../support';
@@ -38,6 +40,38 @@ describe('prediction', function () {
     assert.deepEqual([tiled.instances.height, tiled.instances.width], [192, 192]);
     for (const { size } of tiled.instances.masks) assert.deepEqual([...size], [192, 192]);
     assert.equal(tf.memory().numTensors, before);
+    model.dispose();
+  });
+
+  it('computes no masks of what its threshold drops, and answers the same', () => {
+    const base = MODELS.efficientnet_lite0_fpn;
+    const model = new MaskRcnn({ ...base, numClasses: 3, box: { ...base.box, scoreThreshold: 0.02 } });
+    const computed: number[] = [];
+    const detect = model.detect.bind(model);
+    model.detect = (...args) => {
+      const found = detect(...args);
+      computed.push(found[0].labels.length);
+      return found;
+    };
+    const predictor = new Predictor(model);
+    const side = 192;
+    const picture = {
+      height: side,
+      width: side,
+      image: new Uint8Array(side * side * 3).map((_, i) => (i * 7919) % 251),
+    };
+    for (const pieces of [{ tile: undefined }, { tile: 128, overlap: 64, enlarge: 1 }]) {
+      const all = predictor.predict(picture, pieces).instances;
+      const threshold = all.scores[Math.floor(all.scores.length / 4)];
+      computed.length = 0;
+      const { instances } = predictor.predict(picture, { ...pieces, refine: { threshold } });
+      assert.ok(instances.labels.length > 0);
+      assert.deepEqual(instances, applyThresholds(all, threshold));
+      if (pieces.tile) continue;
+      assert.deepEqual(computed, [instances.labels.length]);
+      predictor.predict(picture, { views: DEFAULT_VIEWS.slice(0, 1), refine: { threshold } });
+      assert.equal(computed[1], all.labels.length, 'what views see is merged before the threshold');
+    }
     model.dispose();
   });
 

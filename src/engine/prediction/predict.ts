@@ -95,6 +95,7 @@ export class Predictor {
     const detect: DetectOptions = {
       enlarge,
       block: large ? BLOCK : undefined,
+      leastScore: leastScore(options, tiles.length),
       drawMask: masks ? (mask, image) => drawSoftMask(mask, image, masks) : undefined,
     };
     const { nmsThreshold, detectionsPerImage } = this.model.config.box;
@@ -107,6 +108,17 @@ export class Predictor {
     const instances = tiles.length === 1 ? found[0] : joinTiles(tiles, found, { nmsThreshold });
     return { instances, tiles: tiles.length, atModelLimit };
   }
+}
+
+/**
+ * The score under which nothing can be part of the answer, so that its mask need not be computed. Of a cell that several
+ * tiles see, one may score less than another: there half of the threshold. Views and size-aware scores change scores.
+ */
+function leastScore({ views, refine }: PredictOptions, tiles: number): number | undefined {
+  const threshold = refine?.threshold ?? null;
+  if (views || refine?.sizeScore || threshold === null) return undefined;
+  const least = typeof threshold === 'number' ? threshold : Math.min(...threshold);
+  return tiles === 1 ? least : least / 2;
 }
 
 /** The part of an image; the image itself where it is all of it. */
