@@ -32,7 +32,11 @@ export function registerDataImport(data: Command): void {
     await run(out, options, () => openCoco(annotations, images, options.channelOrder));
   });
   withClass(
-    format(group, 'labels', 'one label image a picture (name_labels.tif), one class or name_classes.csv'),
+    format(
+      group,
+      'labels',
+      'one label image a picture: name_labels.png beside it, or masks/name.png; one class, or name_classes.csv',
+    ),
   ).action(async (src: string, out: string, options: ImportOptions) => {
     const { openLabelImages } = await import('../data/exchange/label_images');
     await run(out, options, (notes) =>

@@ -1,7 +1,7 @@
 import { fnv1a32 } from '../core/rng';
 import type { Axis, Figure, Trace, Values } from './figure';
 import { round, type Scale, scaleOf } from './svg_scale';
-import { colourOf, drawTrace } from './svg_trace';
+import { colourOf, dashOf, drawTrace } from './svg_trace';
 
 const MARGIN = { left: 64, right: 24, top: 44, bottom: 60 };
 const LEGEND_ROW = 20;
@@ -105,7 +105,7 @@ function legend(data: readonly Trace[], top: number, { left, right }: Frame): st
     const colour = colourOf(trace);
     const lines = trace.type === 'scatter' && trace.mode.includes('lines');
     const key = lines
-      ? `<line x1="${x}" x2="${x + 20}" y1="${y - 4}" y2="${y - 4}" stroke="${colour}" stroke-width="3"/>`
+      ? `<line x1="${x}" x2="${x + 20}" y1="${y - 4}" y2="${y - 4}" stroke="${colour}" stroke-width="3"${dashOf(trace)}/>`
       : `<rect x="${x + 5}" y="${y - 9}" width="10" height="10" fill="${colour}"/>`;
     return `${key}${text(x + 28, y, trace.name, 'start')}`;
   });

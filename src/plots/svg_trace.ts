@@ -9,6 +9,11 @@ export function colourOf(trace: Trace): string {
   return trace.line?.color ?? trace.marker?.color ?? '#000000';
 }
 
+/** The attribute of a line that is not solid, in the picture and in its legend. */
+export function dashOf(trace: Trace): string {
+  return trace.type === 'scatter' ? DASHES[trace.line?.dash ?? 'solid'] : '';
+}
+
 /** One trace as SVG. Bars of several traces stand side by side: `place` of `of`. */
 export function drawTrace(
   trace: Trace,
@@ -37,7 +42,7 @@ function drawScatter(trace: ScatterTrace, x: Scale, y: Scale): string {
   const points = shown.map(({ value, other, i }) => ({ px: x.at(value), py: y.at(other), i }));
   const path = points.map(({ px, py }) => `${px},${py}`).join(' ');
   const line = trace.mode.includes('lines')
-    ? `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="${trace.line?.width ?? 2}" stroke-linejoin="round"${DASHES[trace.line?.dash ?? 'solid']}/>`
+    ? `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="${trace.line?.width ?? 2}" stroke-linejoin="round"${dashOf(trace)}/>`
     : '';
   const whiskers = trace.error_x
     ? points.map(({ py, i }) => {
