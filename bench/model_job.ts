@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { Precision } from '../src/backend/precision';
 import { MODELS, type ModelName } from '../src/detection/config';
 import { MaskRcnn } from '../src/detection/mask_rcnn';
 import type { ModelImage, Target } from '../src/detection/transform';
@@ -16,9 +17,9 @@ export interface ModelJob {
 }
 
 /** The model with the generated weights of the golden files: sane activations, many detections. */
-export function buildJobModel({ model: name }: ModelJob): MaskRcnn {
+export function buildJobModel({ model: name }: ModelJob, precision: Precision = 'float32'): MaskRcnn {
   const config = { ...MODELS[name], image: { ...MODELS[name].image, resize: 'never' as const } };
-  const model = new MaskRcnn(config, null);
+  const model = new MaskRcnn(config, null, precision);
   for (const parameter of model.parameters.all())
     assign(parameter, generateTensor(name, parameter.name, parameter.torchShape));
   return model;

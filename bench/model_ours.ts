@@ -3,7 +3,7 @@
 import * as fs from 'node:fs';
 import * as readline from 'node:readline';
 import { choosePrecision } from '../src/backend/choose_precision';
-import { type Precision, setPrecision } from '../src/backend/precision';
+import { type Precision, withPrecision } from '../src/backend/precision';
 import { type Tensor1D, type Tensor2D, tf } from '../src/backend/tf';
 import { traceOps } from '../src/backend/trace';
 import { peakRssMb } from '../src/core/memory';
@@ -17,8 +17,7 @@ async function main([name, size, cells, task, precision, trace]: readonly string
   const job: ModelJob = { model: name as ModelName, size: Number(size), cells: Number(cells) };
   const chosen = precision === 'auto' ? choosePrecision().precision : (precision as Precision);
   const rates = { float32: matmulRate('float32'), bfloat16: matmulRate('bfloat16') };
-  setPrecision(chosen);
-  const model = buildJobModel(job);
+  const model = buildJobModel(job, chosen);
   const rois = countRois(model);
   const work = task === 'train' ? trainingWork(model, job) : predictionWork(model, job);
   const tell = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -38,13 +37,12 @@ async function main([name, size, cells, task, precision, trace]: readonly string
 
 /** Billions of operations a second in the product of two 1024 x 1024 matrices: the machine's own limit. */
 function matmulRate(precision: Precision): number {
-  setPrecision(precision);
   const [a, b] = [tf.ones([1024, 1024]), tf.ones([1024, 1024])] as Tensor2D[];
   const bias = tf.zeros([1024]) as Tensor1D;
   let best = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 6; i++) {
     const started = performance.now();
-    tf.tidy(() => void affine(a, b, bias, 'none'));
+    withPrecision(precision, () => tf.tidy(() => void affine(a, b, bias, 'none')));
     best = Math.min(best, performance.now() - started);
   }
   tf.dispose([a, b, bias]);

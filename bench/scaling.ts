@@ -1,7 +1,7 @@
 // How a training step grows with pixels and cells: node dist/bench/scaling.js MODEL OUT.png   -> one JSON line, and a plot
 import * as fs from 'node:fs';
 import { choosePrecision } from '../src/backend/choose_precision';
-import { setPrecision } from '../src/backend/precision';
+import type { Precision } from '../src/backend/precision';
 import { type TraceEvent, traceOps } from '../src/backend/trace';
 import type { ModelName } from '../src/detection/config';
 import type { Figure, Trace } from '../src/plots/figure';
@@ -40,9 +40,9 @@ function termsOf(events: readonly TraceEvent[]): Terms {
 }
 
 /** The least of several steps, term by term: what else the machine does only adds. */
-function measure(model: ModelName, size: number, cells: number): Point {
+function measure(model: ModelName, precision: Precision, size: number, cells: number): Point {
   const job = { model, size, cells };
-  const network = buildJobModel(job);
+  const network = buildJobModel(job, precision);
   const work = trainingWork(network, job);
   work((_, part) => part());
   const runs = Array.from({ length: REPEATS }, () => termsOf(traceOps((phase) => void work(phase))));
@@ -89,8 +89,9 @@ function figure(points: readonly Point[], title: string): Figure {
 
 function main([model, out]: readonly string[]): void {
   const { precision } = choosePrecision();
-  setPrecision(precision);
-  const points = SIZES.flatMap((size) => CELLS.map((cells) => measure(model as ModelName, size, cells)));
+  const points = SIZES.flatMap((size) =>
+    CELLS.map((cells) => measure(model as ModelName, precision, size, cells)),
+  );
   const growth = Object.fromEntries(Object.keys(points[0].terms).map((term) => [term, excess(points, term)]));
   fs.writeFileSync(out, svgToPng(figureToSvg(figure(points, `${model}, ${precision}`))));
   process.stdout.write(`${JSON.stringify({ model, precision, points, growth })}\n`);

@@ -1,6 +1,6 @@
 import { fusedConv } from './fused_conv';
 import { hasKernels } from './kernels';
-import { currentPrecision, type Precision, setPrecision } from './precision';
+import { type Precision, withPrecision } from './precision';
 import { type Tensor4D, tf } from './tf';
 
 /** How much faster bfloat16 must be to be worth its rounding. */
@@ -23,7 +23,6 @@ export function choosePrecision(): PrecisionChoice {
       precision: 'float32',
       reason: 'the kernels for bfloat16 are not built here (`npm run setup` tries)',
     };
-  const before = currentPrecision();
   const times: Record<Precision, number> = {
     float32: Number.POSITIVE_INFINITY,
     bfloat16: Number.POSITIVE_INFINITY,
@@ -32,16 +31,14 @@ export function choosePrecision(): PrecisionChoice {
   try {
     for (let i = 0; i <= REPEATS; i++)
       for (const precision of ['float32', 'bfloat16'] as const) {
-        setPrecision(precision);
         const started = performance.now();
-        fusedConv(x, filter, undefined, SPEC).dispose();
+        withPrecision(precision, () => fusedConv(x, filter, undefined, SPEC).dispose());
         // The first round builds the code.
         if (i > 0) times[precision] = Math.min(times[precision], performance.now() - started);
       }
   } catch {
     return { precision: 'float32', reason: 'this processor has no convolution in bfloat16' };
   } finally {
-    setPrecision(before);
     tf.dispose([x, filter]);
   }
   const gain = times.float32 / times.bfloat16;

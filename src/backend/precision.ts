@@ -1,13 +1,22 @@
 /** In what the products of convolutions and matrices are computed. Weights, sums and everything else are float32. */
 export type Precision = 'float32' | 'bfloat16';
 
-let precision: Precision = 'float32';
+let current: Precision = 'float32';
 
-/** Sets the precision of every layer applied from now on. It takes effect where the kernels are (`hasKernels`). */
-export function setPrecision(value: Precision): void {
-  precision = value;
+/**
+ * Every layer applied by `work` computes in this precision, and so does its gradient whenever that is taken. It takes
+ * effect where the kernels are (`hasKernels`).
+ */
+export function withPrecision<T>(precision: Precision, work: () => T): T {
+  const before = current;
+  current = precision;
+  try {
+    return work();
+  } finally {
+    current = before;
+  }
 }
 
 export function currentPrecision(): Precision {
-  return precision;
+  return current;
 }

@@ -5,6 +5,7 @@
 //     ── region proposal network ──> proposals (typed arrays; no gradient flows through them)
 //     ── RoI heads ──> classes, boxes, masks
 //   training: five losses over sampled anchors and proposals.   testing: instances in the image's own pixels.
+import { type Precision, withPrecision } from '../backend/precision';
 import { scoped } from '../backend/scope';
 import { type Scalar, type Tensor4D, tf } from '../backend/tf';
 import { createRng } from '../core/rng';
@@ -78,8 +79,15 @@ export class MaskRcnn {
   readonly rpn: RegionProposalNetwork;
   readonly roiHeads: RoiHeads;
 
-  /** @param seed of the initial weights; null leaves zeros, for weights that are loaded next. */
-  constructor(wanted: MaskRcnnConfig, seed: number | string | null = 0) {
+  /**
+   * @param seed of the initial weights; null leaves zeros, for weights that are loaded next.
+   * @param precision of its products, whatever else the process computes.
+   */
+  constructor(
+    wanted: MaskRcnnConfig,
+    seed: number | string | null = 0,
+    readonly precision: Precision = 'float32',
+  ) {
     const config = frozen(structuredClone(wanted));
     this.config = config;
     this.parameters = new ParameterStore(seed === null ? null : createRng(seed).fork('weights'));
@@ -95,14 +103,23 @@ export class MaskRcnn {
 
   /** Five maps [N, H_l, W_l, C], strides 4 to 64. */
   features(batch: ImageBatch, mode: Mode): Tensor4D[] {
-    return this.pyramid.apply(this.backbone.apply(batch.tensor, mode), mode);
+    return withPrecision(this.precision, () =>
+      this.pyramid.apply(this.backbone.apply(batch.tensor, mode), mode),
+    );
   }
 
   /**
    * The five losses of a batch. Call it inside `computeGradients` (which keeps the tape) or `tf.tidy`.
    * An image without instances is normal: its box and mask terms are 0.
    */
-  losses(images: readonly (ModelImage & Target)[], { training, pick, enlarge }: LossOptions): Losses {
+  losses(images: readonly (ModelImage & Target)[], options: LossOptions): Losses {
+    return withPrecision(this.precision, () => this.lossesOf(images, options));
+  }
+
+  private lossesOf(
+    images: readonly (ModelImage & Target)[],
+    { training, pick, enlarge }: LossOptions,
+  ): Losses {
     const batch = this.batch(images, true, enlarge);
     const targets = images.map((image, n) => resizeTarget(image, image, batch.sizes[n]));
     const features = this.features(batch, { training });
@@ -151,7 +168,7 @@ export class MaskRcnn {
     images: readonly ModelImage[],
     { enlarge = 1, block, leastScore, drawMask = pasteMask }: DetectOptions = {},
   ): Instances[] {
-    return scoped(() => {
+    const find = (): Instances[] => {
       const batch = this.batch(images, false, enlarge);
       const features = this.features(batch, { training: false });
       const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false, block);
@@ -159,7 +176,8 @@ export class MaskRcnn {
       const room = block === undefined ? 1 : roomOf(area);
       const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes, room, leastScore);
       return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n], drawMask));
-    });
+    };
+    return scoped(() => withPrecision(this.precision, find));
   }
 
   dispose(): void {

@@ -4,7 +4,7 @@ import { fusedNorm, fusedSgd } from '../../src/backend/fused_sgd';
 import { computeGradients } from '../../src/backend/gradients';
 import { hasKernels } from '../../src/backend/kernels';
 import { isPacked, reshapeValues } from '../../src/backend/packed';
-import { type Precision, setPrecision } from '../../src/backend/precision';
+import { type Precision, withPrecision } from '../../src/backend/precision';
 import {
   type Scalar,
   type Tensor,
@@ -75,7 +75,6 @@ describe('the kernels of this repository', () => {
   before(function () {
     if (!hasKernels()) this.skip();
   });
-  afterEach(() => setPrecision('float32'));
 
   for (const precision of ['float32', 'bfloat16'] as const)
     for (const [size, stride, padding, depthwise, activation] of [
@@ -90,7 +89,6 @@ describe('the kernels of this repository', () => {
     ] as const) {
       const kind = `${depthwise ? 'depthwise ' : ''}${size} x ${size}, stride ${stride}, ${padding}, ${activation}, ${precision}`;
       it(`convolve as TensorFlow's ops do: ${kind}`, () => {
-        setPrecision(precision);
         const spec: FusedConvSpec = { stride, padding, depthwise, activation, inputGradient: true };
         const count = tf.memory().numTensors;
         // 32 channels fill the vectors of the depthwise kernel, 20 do not.
@@ -101,7 +99,7 @@ describe('the kernels of this repository', () => {
         const conv: Conv = (x, filter, bias) => fusedConv(x, filter, bias, spec);
         const [x, filter, bias] = inputs as unknown as [Tensor4D, Tensor4D, Tensor1D];
         const weights = tf.tidy(() => random(plain(spec, size)(x, filter, bias).shape));
-        const ours = outcome(conv, inputs, weights);
+        const ours = withPrecision(precision, () => outcome(conv, inputs, weights));
         const theirs = outcome(plain(spec, size), inputs, weights);
         ours.forEach((values, i) => {
           // Rounded, a value near an activation's corner falls on its other side, and its gradient with it.
@@ -119,7 +117,6 @@ describe('the kernels of this repository', () => {
   // PyTorch's autocast.
   for (const mode of ['frozen', 'live'] as const satisfies readonly NormMode[])
     it(`hand on values in bfloat16 between convolutions: ${mode} norms`, () => {
-      setPrecision('bfloat16');
       const count = tf.memory().numTensors;
       const store = new ParameterStore(createRng(`packed-${mode}`));
       const convs = [1, 3, 1].map((size, i) => {
@@ -149,10 +146,12 @@ describe('the kernels of this repository', () => {
         return values;
       };
       const training = { training: true };
-      const packed = run(() => applyChain(convs, x, training));
+      const packed = withPrecision('bfloat16', () => run(() => applyChain(convs, x, training)));
       const oneByOne = (): Tensor4D => convs.reduce((y, conv) => conv.apply(y, training), x);
-      assert.deepEqual(packed, run(oneByOne));
-      setPrecision('float32');
+      assert.deepEqual(
+        packed,
+        withPrecision('bfloat16', () => run(oneByOne)),
+      );
       const apart = difference(packed[0], run(oneByOne)[0]);
       assert.ok(apart > 0 && apart <= 2 * TOLERANCE.bfloat16, `against float32: ${apart}`);
       tf.dispose([x, weights]);
@@ -161,7 +160,6 @@ describe('the kernels of this repository', () => {
     });
 
   it('hand on values in bfloat16 between matrix products, in another shape', () => {
-    setPrecision('bfloat16');
     const count = tf.memory().numTensors;
     const shapes = [[5, 6], [6, 16], [16], [4, 2], [2]];
     const variables = shapes.map((shape) => tf.tidy(() => tf.variable(random(shape))));
@@ -179,7 +177,8 @@ describe('the kernels of this repository', () => {
       tf.dispose(tensors);
       return values;
     };
-    assert.deepEqual(run(true), run(false));
+    const [packed, plainly] = withPrecision('bfloat16', () => [run(true), run(false)]);
+    assert.deepEqual(packed, plainly);
     tf.dispose([...variables, weights]);
     assert.equal(tf.memory().numTensors, count);
   });

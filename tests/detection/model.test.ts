@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict';
 import { computeGradients } from '../../src/backend/gradients';
+import { hasKernels } from '../../src/backend/kernels';
 import { type Scalar, type Tensor, tf } from '../../src/backend/tf';
 import { createRng } from '../../src/core/rng';
 import { MODELS } from '../../src/detection/config';
@@ -61,6 +62,17 @@ describe('Mask R-CNN', () => {
         [60, 80],
       ],
     );
+  });
+
+  it('keeps its precision beside a model of another', function () {
+    if (!hasKernels()) this.skip();
+    const image = sample('beside', 96, 96, 5);
+    const other = new MaskRcnn(MODELS.efficientnet_lite0_fpn, 1, 'bfloat16');
+    const before = model.evaluateLosses([image]);
+    const rounded = other.evaluateLosses([image]);
+    assert.deepEqual(model.evaluateLosses([image]), before);
+    assert.notDeepEqual(rounded, before);
+    other.dispose();
   });
 
   it('an image without cells gives finite losses, box and mask terms of zero', () => {

@@ -7,7 +7,7 @@ import { openWeights } from '../../weights/open';
 import { imageNetWeights } from '../../weights/pretrained';
 import { isPublished } from '../../weights/published';
 import type { ExperimentConfig, ModelSection } from '../config/types';
-import { networkConfig } from './network_config';
+import { networkConfig, precisionOf } from './network_config';
 
 /** A model with its starting weights, and where they came from in words. */
 export interface BuiltModel {
@@ -20,11 +20,11 @@ export interface BuiltModel {
 
 /** Builds the model of a configuration and loads what `weights` names. */
 export async function buildModel(
-  config: Pick<ExperimentConfig, 'model' | 'normalisation'>,
+  config: Pick<ExperimentConfig, 'model' | 'normalisation' | 'runtime'>,
   seed: number,
 ): Promise<BuiltModel> {
   const source = await findWeights(config.model);
-  const model = new MaskRcnn(networkConfig(config), seed);
+  const model = new MaskRcnn(networkConfig(config), seed, precisionOf(config));
   if (!source) return { model, start: 'random weights', file: null, report: null };
   try {
     const weights = openWeights(source.file);

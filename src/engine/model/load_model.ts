@@ -1,6 +1,5 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { setPrecision } from '../../backend/precision';
 import { ConfigError } from '../../core/errors';
 import { MODEL_NAMES, MODELS, type ModelName } from '../../detection/config';
 import { MaskRcnn } from '../../detection/mask_rcnn';
@@ -9,7 +8,7 @@ import { openWeights } from '../../weights/open';
 import { type PortableModel, readPortableModel } from '../../weights/portable';
 import { RunFolder } from '../run/run_folder';
 import { loadWeights } from '../training/checkpoint';
-import { networkConfig } from './network_config';
+import { networkConfig, precisionOf } from './network_config';
 
 /** A trained model with what is needed to use it; the caller disposes `model`. */
 export interface LoadedModel {
@@ -34,8 +33,7 @@ export function loadModel(where: string, { checkpoint, architecture }: LoadModel
   const folder = RunFolder.open(where);
   const { config, classes, pixelSize, channelOrder } = folder.describe();
   // A run finds cells in the precision that it was trained in.
-  setPrecision(config.runtime.precision === 'bfloat16' ? 'bfloat16' : 'float32');
-  const model = new MaskRcnn(networkConfig(config), null);
+  const model = new MaskRcnn(networkConfig(config), null, precisionOf(config));
   const used = loadWeights(folder, model, checkpoint);
   const about: PortableModel = {
     architecture: config.model.architecture,
@@ -57,7 +55,6 @@ export function modelClasses(where: string, architecture?: string): readonly str
 }
 
 function loadFile(file: string, architecture?: string): LoadedModel {
-  setPrecision('float32');
   const about = readPortableModel(file) ?? bare(file, architecture);
   const model = new MaskRcnn(about.config, null);
   loadState(model, openWeights(file));

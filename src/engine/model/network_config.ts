@@ -1,3 +1,4 @@
+import type { Precision } from '../../backend/precision';
 import type { MaskRcnnConfig } from '../../detection/config';
 import type { ExperimentConfig } from '../config/types';
 
@@ -17,4 +18,9 @@ export function networkConfig({
     deviation: deviation.map((d) => d * d),
   };
   return { ...model, image };
+}
+
+/** The precision of a configuration; `auto` is settled before a run is described. */
+export function precisionOf({ runtime }: Pick<ExperimentConfig, 'runtime'>): Precision {
+  return runtime.precision === 'bfloat16' ? 'bfloat16' : 'float32';
 }

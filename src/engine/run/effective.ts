@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { currentPrecision } from '../../backend/precision';
 import { chosenThreads } from '../../backend/runtime';
 import { ConfigError } from '../../core/errors';
 import { AUGMENTATION_LEVELS } from '../../data/augmentation/levels';
@@ -122,7 +121,7 @@ function modelReaders({ config, model, optimizer, probe }: LiveRun): Record<stri
     'model.box.head': () => (names.includes('roi_heads.box_head.fc7.weight') ? 'mlp' : 'conv'),
     'model.mask.depth': () => count(/^roi_heads\.mask_head\.\d+\.0\.weight$/),
     'normalisation.times': () => timesOf(probe, asked.mean, asked.deviation),
-    'runtime.precision': () => currentPrecision(),
+    'runtime.precision': () => model.precision,
     'runtime.threads': () => chosenThreads(),
     'model.image.mean': () =>
       fits(probe, asked.mean, asked.deviation, times) ? asked.mean : probe.normalisation.mean,

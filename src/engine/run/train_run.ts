@@ -1,7 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { choosePrecision } from '../../backend/choose_precision';
-import { setPrecision } from '../../backend/precision';
 import { chosenThreads } from '../../backend/runtime';
 import { ConfigError, CytobenchError } from '../../core/errors';
 import { writeJson } from '../../core/files';
@@ -121,7 +120,6 @@ async function build(
   resume: boolean,
 ): Promise<TrainResult> {
   const { config, split } = description;
-  setPrecision(config.runtime.precision === 'bfloat16' ? 'bfloat16' : 'float32');
   const built = await buildModel(config, config.seed);
   const { model } = built;
   const optimizer = createOptimizer(config.optimizer, trainableParameters(model, config));

@@ -1,3 +1,4 @@
+import { withPrecision } from '../../backend/precision';
 import { scoped } from '../../backend/scope';
 import { tf } from '../../backend/tf';
 import { peakRssMb } from '../../core/memory';
@@ -153,6 +154,7 @@ function countProposals(model: MaskRcnn, sample: Sample): number {
   return scoped(() => {
     const batch = model.batch([sample], true);
     const features = model.features(batch, { training: false });
-    return model.rpn.propose(model.rpn.apply(features, batch), batch.sizes, true)[0].scores.length;
+    const rpn = withPrecision(model.precision, () => model.rpn.apply(features, batch));
+    return model.rpn.propose(rpn, batch.sizes, true)[0].scores.length;
   });
 }
