@@ -29,7 +29,7 @@ export interface Probe {
   readonly detections: number | null;
   readonly secondsPerStep: number;
   readonly secondsPerValidatedImage: number | null;
-  /** Largest resident memory so far, MB. */
+  /** Largest resident memory so far, with what the optimizer will keep, MB. */
   readonly memoryMb: number;
 }
 
@@ -41,6 +41,8 @@ export interface Estimate {
 
 /** Timed steps; the first warms up and does not count. */
 const STEPS = 3;
+/** Proposals that a network finds for a cell once it has learned: on CoNSeP 2 to 5, the limit of proposals reached or not. */
+const REGIONS_PER_CELL = 4;
 
 /** Three steps' gradients on real batches and one detection, without moving anything. */
 export async function probeRun(
@@ -57,8 +59,9 @@ export async function probeRun(
     const batches = await firstBatches(loader, step * config.training.accumulate, config.training.accumulate);
     if (batches.length === 0) break;
     seen.push(...batches.flat());
+    const how = { seed: config.seed, step, regionsPerCell: REGIONS_PER_CELL };
     const started = performance.now();
-    disposeGradients(stepGradients(model, parameters, batches, { seed: config.seed, step }).grads);
+    disposeGradients(stepGradients(model, parameters, batches, how).grads);
     seconds.push((performance.now() - started) / 1000);
   }
   restore();
@@ -84,8 +87,14 @@ export async function probeRun(
     detections: validated?.detections ?? null,
     secondsPerStep: Math.min(...(seconds.length > 1 ? seconds.slice(1) : seconds)),
     secondsPerValidatedImage: validated?.seconds ?? null,
-    memoryMb: Math.round(peakRssMb()),
+    memoryMb: Math.round((peakRssMb() * 2 ** 20) / 1e6 + optimizerMb(parameters, config)),
   };
+}
+
+/** One buffer a parameter, two of AdamW: they are made with the first step. */
+function optimizerMb(parameters: readonly Parameter[], { optimizer }: ExperimentConfig): number {
+  const values = parameters.reduce((sum, { variable }) => sum + variable.size, 0);
+  return (4 * values * (optimizer.kind === 'adamw' ? 2 : 1)) / 1e6;
 }
 
 /** What the whole run will take. */

@@ -1,7 +1,7 @@
 import { computeGradients } from '../../backend/gradients';
 import { type Scalar, type Tensor, tf } from '../../backend/tf';
 import { CytobenchError } from '../../core/errors';
-import { createRng } from '../../core/rng';
+import { createRng, type Rng } from '../../core/rng';
 import type { Sample } from '../../data/sample';
 import { LOSS_NAMES, type LossName, type MaskRcnn } from '../../detection/mask_rcnn';
 import { pickRandom } from '../../detection/sampler';
@@ -23,11 +23,15 @@ export function stepGradients(
   model: MaskRcnn,
   parameters: readonly Parameter[],
   batches: readonly (readonly Sample[])[],
-  { seed, step }: { readonly seed: number; readonly step: number },
+  {
+    seed,
+    step,
+    regionsPerCell,
+  }: { readonly seed: number; readonly step: number; readonly regionsPerCell?: number },
 ): StepGradients {
   const rng = createRng(seed).fork(`sampling-${step}`);
   const parts = batches.map((batch, i) =>
-    batchGradients(model, parameters, batch, i === 0 ? rng : rng.fork(i)),
+    batchGradients(model, parameters, batch, { rng: i === 0 ? rng : rng.fork(i), regionsPerCell }),
   );
   const mean = (name: LossName): number =>
     parts.reduce((sum, { losses }) => sum + losses[name], 0) / parts.length;
@@ -46,12 +50,12 @@ function batchGradients(
   model: MaskRcnn,
   parameters: readonly Parameter[],
   batch: readonly Sample[],
-  rng: ReturnType<typeof createRng>,
+  { rng, regionsPerCell }: { readonly rng: Rng; readonly regionsPerCell?: number },
 ): Pick<StepGradients, 'losses' | 'grads'> {
   const losses = {} as Record<LossName, number>;
   const { value, grads } = computeGradients(
     () => {
-      const terms = model.losses(batch, { training: true, pick: pickRandom(rng) });
+      const terms = model.losses(batch, { training: true, pick: pickRandom(rng), regionsPerCell });
       for (const name of LOSS_NAMES) losses[name] = terms[name].dataSync()[0];
       return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
     },
