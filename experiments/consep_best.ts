@@ -1,7 +1,7 @@
 // Our own recipe for CoNSeP, against the marks of a published comparison: AP50 0.359 after 3,500 steps (consep_mark).
 // It sees cells twice their size, in stains and sizes that vary, images of rare classes more often; keeps an average of
 // the weights; and is let to find 600 cells an image.
-//   npx cytobench train consep_best --data DIR --split SPLIT.json --preset cpu      about 50 minutes on one core
+//   npx cytobench train consep_best --data DIR --split SPLIT.json --preset cpu      about 55 minutes on one core
 //   npx cytobench train consep_best:all --data DIR --preset cpu                     every tile, for a submission
 import type { Experiment } from '../src/engine/config/types';
 
