@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { CytobenchError } from '../../core/errors';
 import { PACKAGE_ROOT } from '../../weights/pretrained';
 import type { PresetName } from '../config/types';
-import { lockOwner } from './lock';
+import { isRunning, lockOwner } from './lock';
 import { type Metrics, RunFolder } from './run_folder';
 import { type RunState, runState } from './run_list';
 import { runsFolder } from './runs_folder';
@@ -100,7 +100,8 @@ export async function stopRun(dir: string, timeoutMs = 120_000): Promise<RunStat
   if (!owner) return runState(dir);
   process.kill(owner.pid, 'SIGTERM');
   const began = performance.now();
-  while (lockOwner(lock)) {
+  // It lets go of its lock a moment before it is gone.
+  while (lockOwner(lock) || isRunning(owner)) {
     if (performance.now() - began > timeoutMs)
       throw new CytobenchError(`process ${owner.pid} did not end within ${timeoutMs / 1000} s`, {
         where: dir,

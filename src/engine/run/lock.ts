@@ -48,8 +48,12 @@ export function lockOwner(file: string): LockOwner | null {
     return null;
   }
   // A process of another machine cannot be asked: its lock is believed.
-  if (owner.host !== os.hostname()) return owner;
-  return isAlive(owner.pid) && bornOf(owner.pid) === owner.born ? owner : null;
+  return owner.host !== os.hostname() || isRunning(owner) ? owner : null;
+}
+
+/** Whether the process of this machine that took a lock is still there, be its lock released or not. */
+export function isRunning({ pid, born }: LockOwner): boolean {
+  return isAlive(pid) && bornOf(pid) === born;
 }
 
 function isAlive(pid: number): boolean {
