@@ -52,5 +52,5 @@ for _ in sys.stdin:
     for _ in range(REPEATS):
         cells += len(sample()[1])
     seconds = (time.perf_counter() - started) / REPEATS
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(json.dumps({"seconds": seconds, "values": {"cells": cells / REPEATS}, "peakRssMb": peak}), flush=True)

@@ -30,4 +30,4 @@ for case, codes in json.load(open(sys.argv[1])).items():
     encode = lambda mask: M.encode(np.asfortranarray(mask))
     assert all(encode(m)['counts'] == c['counts'] for m, c in zip(masks, codes))
     out[case] = dict(encode=best(encode, masks), decode=best(M.decode, codes))
-print(json.dumps(dict(cases=out, peakRssMb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
+print(json.dumps(dict(cases=out, peakRssMb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)))

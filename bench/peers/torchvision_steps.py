@@ -60,7 +60,7 @@ def prepare(folder, layout):
 
 def peak_mb():
     with open("/proc/self/status") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
+        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) * 1024 / 1e6
 
 
 def main():

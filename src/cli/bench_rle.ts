@@ -23,6 +23,7 @@ export function registerBenchRle(bench: Command): void {
     const os = await import('node:os');
     const path = await import('node:path');
     const { benchFile, compiledBenchFile, peerPython, runJson } = await import('./bench_peer');
+    const { peakRssMb } = await import('../core/memory');
     const { answerBench } = await import('./bench_report');
     const { makeRleCases, timeRleCases } = (await import(
       compiledBenchFile('rle_cases.js')
@@ -55,7 +56,10 @@ export function registerBenchRle(bench: Command): void {
         };
       }),
     );
-    const peakRssMb = process.resourceUsage().maxRSS / 1024;
-    answerBench(options, { cases, peakRssMb, ...(peer ? { peerPeakRssMb: peer.peakRssMb } : {}) });
+    answerBench(options, {
+      cases,
+      peakRssMb: peakRssMb(),
+      ...(peer ? { peerPeakRssMb: peer.peakRssMb } : {}),
+    });
   });
 }

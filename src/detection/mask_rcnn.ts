@@ -54,8 +54,8 @@ export interface LossOptions {
   readonly pick: Pick;
   /** Factor by which the network sees the images larger. Default 1. */
   readonly enlarge?: number;
-  /** Proposals added for every true cell, as many as a network that has learned finds: what its steps will cost. Default 0. */
-  readonly regionsPerCell?: number;
+  /** Adds proposals near the true cells, as many as a network that has learned finds: what its steps will cost. */
+  readonly asIfLearned?: boolean;
 }
 
 export interface DetectOptions {
@@ -121,16 +121,14 @@ export class MaskRcnn {
 
   private lossesOf(
     images: readonly (ModelImage & Target)[],
-    { training, pick, enlarge, regionsPerCell = 0 }: LossOptions,
+    { training, pick, enlarge, asIfLearned }: LossOptions,
   ): Losses {
     const batch = this.batch(images, true, enlarge);
     const targets = images.map((image, n) => resizeTarget(image, image, batch.sizes[n]));
     const features = this.features(batch, { training });
     const rpn = this.rpn.apply(features, batch);
     const found = this.rpn.propose(rpn, batch.sizes, true);
-    const proposals = regionsPerCell
-      ? found.map((own, n) => withShiftedTruth(own, targets[n], regionsPerCell))
-      : found;
+    const proposals = asIfLearned ? found.map((own, n) => withShiftedTruth(own, targets[n])) : found;
     const rpnLosses = this.rpn.losses(rpn, targets, pick);
     const roiLosses = this.roiHeads.losses(
       features.slice(0, 4),

@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { stopRun } from '../../src/engine/run/child_run';
 import { takeLock } from '../../src/engine/run/lock';
 import { listRuns } from '../../src/engine/run/run_list';
 import { writeSafetensors } from '../../src/weights/safetensors_write';
@@ -9,7 +10,7 @@ import { withTemporaryFolder } from '../support';
 
 describe('the list of runs', () => {
   it('tells complete, running, stopped and new runs apart', () =>
-    withTemporaryFolder((folder) => {
+    withTemporaryFolder(async (folder) => {
       const config = { training: { steps: 3, epochs: 1 } };
       const write = (name: string, steps: number, ended: 'complete' | null = null): void => {
         const dir = path.join(folder, name);
@@ -55,5 +56,8 @@ describe('the list of runs', () => {
       );
       assert.deepEqual([runs[1].steps, runs[1].secondsLeft, runs[1].best], [1, 4, { epoch: 0, AP50: 0.25 }]);
       assert.throws(() => listRuns(path.join(folder, 'none')), /no such folder of runs/);
+      // A number of another machine is somebody else's process here.
+      fs.writeFileSync(path.join(folder, 'd', 'lock.json'), JSON.stringify({ ...stale, host: 'elsewhere' }));
+      await assert.rejects(stopRun(path.join(folder, 'd')), /trained by process \d+ of elsewhere/);
     }));
 });

@@ -60,7 +60,7 @@ function unknown(what: string, name: string, known: readonly string[]): ConfigEr
   });
 }
 
-/** Keys whose own keys are free: any name may stand there. */
+/** Keys whose own keys are free: every name may stand there. */
 const OPEN_KEYS = ['optimizer.rateFactors'];
 
 /** `base` with `differences` laid over it. A key that the base does not have is an error naming the nearest one. */

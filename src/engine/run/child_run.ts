@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { CytobenchError } from '../../core/errors';
 import { PACKAGE_ROOT } from '../../weights/pretrained';
@@ -98,6 +99,11 @@ export async function stopRun(dir: string, timeoutMs = 120_000): Promise<RunStat
   const lock = folder.file('lock.json');
   const owner = lockOwner(lock);
   if (!owner) return runState(dir);
+  if (owner.host !== os.hostname())
+    throw new CytobenchError(`is trained by process ${owner.pid} of ${owner.host}`, {
+      where: dir,
+      fix: 'Stop it on that machine.',
+    });
   process.kill(owner.pid, 'SIGTERM');
   const began = performance.now();
   // It lets go of its lock a moment before it is gone.

@@ -15,7 +15,8 @@ const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(
 
 /**
  * What an interval of a difference says of a claimed one: its sign decides, its size is told. A claim of 0 says that
- * nothing changes: an interval that is too wide to say so does not show it. Data and model are others than the report's: nothing is said of absolute values.
+ * nothing changes: an interval that is too wide to say so does not show it. Data and model are others than the
+ * report's: nothing is said of absolute values.
  */
 export function judge(claimed: number, { low, high, value, groups }: PairedInterval): Judgement {
   if (low === null || high === null || value === null)

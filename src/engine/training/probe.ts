@@ -41,8 +41,6 @@ export interface Estimate {
 
 /** Timed steps; the first warms up and does not count. */
 const STEPS = 3;
-/** Proposals that a network finds for a cell once it has learned: on CoNSeP 2 to 5, the limit of proposals reached or not. */
-const REGIONS_PER_CELL = 4;
 
 /** Three steps' gradients on real batches and one detection, without moving anything. */
 export async function probeRun(
@@ -59,7 +57,7 @@ export async function probeRun(
     const batches = await firstBatches(loader, step * config.training.accumulate, config.training.accumulate);
     if (batches.length === 0) break;
     seen.push(...batches.flat());
-    const how = { seed: config.seed, step, regionsPerCell: REGIONS_PER_CELL };
+    const how = { seed: config.seed, step, asIfLearned: true };
     const started = performance.now();
     disposeGradients(stepGradients(model, parameters, batches, how).grads);
     seconds.push((performance.now() - started) / 1000);
@@ -87,7 +85,7 @@ export async function probeRun(
     detections: validated?.detections ?? null,
     secondsPerStep: Math.min(...(seconds.length > 1 ? seconds.slice(1) : seconds)),
     secondsPerValidatedImage: validated?.seconds ?? null,
-    memoryMb: Math.round((peakRssMb() * 2 ** 20) / 1e6 + optimizerMb(parameters, config)),
+    memoryMb: Math.round(peakRssMb() + optimizerMb(parameters, config)),
   };
 }
 

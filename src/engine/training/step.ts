@@ -26,12 +26,12 @@ export function stepGradients(
   {
     seed,
     step,
-    regionsPerCell,
-  }: { readonly seed: number; readonly step: number; readonly regionsPerCell?: number },
+    asIfLearned,
+  }: { readonly seed: number; readonly step: number; readonly asIfLearned?: boolean },
 ): StepGradients {
   const rng = createRng(seed).fork(`sampling-${step}`);
   const parts = batches.map((batch, i) =>
-    batchGradients(model, parameters, batch, { rng: i === 0 ? rng : rng.fork(i), regionsPerCell }),
+    batchGradients(model, parameters, batch, { rng: i === 0 ? rng : rng.fork(i), asIfLearned }),
   );
   const mean = (name: LossName): number =>
     parts.reduce((sum, { losses }) => sum + losses[name], 0) / parts.length;
@@ -50,12 +50,12 @@ function batchGradients(
   model: MaskRcnn,
   parameters: readonly Parameter[],
   batch: readonly Sample[],
-  { rng, regionsPerCell }: { readonly rng: Rng; readonly regionsPerCell?: number },
+  { rng, asIfLearned }: { readonly rng: Rng; readonly asIfLearned?: boolean },
 ): Pick<StepGradients, 'losses' | 'grads'> {
   const losses = {} as Record<LossName, number>;
   const { value, grads } = computeGradients(
     () => {
-      const terms = model.losses(batch, { training: true, pick: pickRandom(rng), regionsPerCell });
+      const terms = model.losses(batch, { training: true, pick: pickRandom(rng), asIfLearned });
       for (const name of LOSS_NAMES) losses[name] = terms[name].dataSync()[0];
       return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
     },
