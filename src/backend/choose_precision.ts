@@ -1,7 +1,7 @@
 import { fusedConv } from './fused_conv';
 import { hasKernels } from './kernels';
 import { type Precision, withPrecision } from './precision';
-import { type Tensor4D, tf } from './tf';
+import { device, type Tensor4D, tf } from './tf';
 
 /** How much faster bfloat16 must be to be worth its rounding. */
 const WORTH_IT = 1.3;
@@ -21,7 +21,10 @@ export function choosePrecision(): PrecisionChoice {
   if (!hasKernels())
     return {
       precision: 'float32',
-      reason: 'the kernels for bfloat16 are not built here (`npm run setup` tries)',
+      reason:
+        device === 'gpu'
+          ? 'on a GPU products are computed in float32 alone'
+          : 'the kernels for bfloat16 are not built here (`npm run setup` tries)',
     };
   const times: Record<Precision, number> = {
     float32: Number.POSITIVE_INFINITY,

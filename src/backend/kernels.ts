@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
-import { chosenDevice } from './runtime';
-import { tf } from './tf';
+import { device } from './tf';
 
 /** Raise it whenever a kernel is added or called in another way: a library of another revision is not loaded. */
 const REVISION = 4;
@@ -21,10 +20,9 @@ export function hasKernels(): boolean {
 }
 
 function load(): boolean {
-  if (process.env.CYTOBENCH_KERNELS === '0' || chosenDevice() !== 'cpu' || !existsSync(LIBRARY)) return false;
+  if (process.env.CYTOBENCH_KERNELS === '0' || device !== 'cpu' || !existsSync(LIBRARY)) return false;
   try {
-    // The runtime first: the kernels join its registry.
-    tf.backend();
+    // The runtime is loaded by now: the kernels join its registry.
     return require(LIBRARY) !== null;
   } catch {
     return false;

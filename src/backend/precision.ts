@@ -1,3 +1,5 @@
+import { hasKernels } from './kernels';
+
 /** In what the products of convolutions and matrices are computed. Weights, sums and everything else are float32. */
 export type Precision = 'float32' | 'bfloat16';
 
@@ -5,7 +7,7 @@ let current: Precision = 'float32';
 
 /**
  * Every layer applied by `work` computes in this precision, and so does its gradient whenever that is taken. It takes
- * effect where the kernels are (`hasKernels`).
+ * effect where the kernels are (`precisionInForce`).
  */
 export function withPrecision<T>(precision: Precision, work: () => T): T {
   const before = current;
@@ -15,6 +17,11 @@ export function withPrecision<T>(precision: Precision, work: () => T): T {
   } finally {
     current = before;
   }
+}
+
+/** What a wish comes to: products in bfloat16 need the kernels, and without them are float32. */
+export function precisionInForce(asked: Precision): Precision {
+  return hasKernels() ? asked : 'float32';
 }
 
 export function currentPrecision(): Precision {

@@ -8,7 +8,10 @@ export interface RuntimeOptions {
   readonly device?: 'cpu' | 'gpu' | 'auto';
 }
 
-/** The device in force: a GPU only where one is present and CYTOBENCH_DEVICE does not say otherwise. */
+/**
+ * The device to ask for: a GPU only where a driver is present and CYTOBENCH_DEVICE does not say otherwise. Which one is
+ * in force, the backend tells (`device` of ./tf.ts).
+ */
 export function chosenDevice(): 'cpu' | 'gpu' {
   const asked = process.env.CYTOBENCH_DEVICE ?? 'auto';
   if (asked === 'cpu') return 'cpu';
@@ -38,10 +41,20 @@ export function prepareRuntime(options: RuntimeOptions = {}): void {
   process.env.GOMP_SPINCOUNT ??= '1000';
   if (chosenDevice() === 'cpu') {
     process.env.CUDA_VISIBLE_DEVICES = '-1';
-    // CropAndResizeGradImage adds from several threads without locks unless asked to be deterministic.
-    process.env.TF_DETERMINISTIC_OPS ??= '1';
+    prepareCpu();
+  } else {
+    // A notebook and the run that it started share one card: neither takes all of its memory at once.
+    process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+    // float32 means float32: by itself the card rounds the factors of its products to TF32's ten bits.
+    process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   }
   // Node 23 and later dropped a function that tfjs-node calls.
   const legacy = util as unknown as { isNullOrUndefined?: (value: unknown) => boolean };
   legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+}
+
+/** Sets what the native ops read at their first use on a CPU. */
+export function prepareCpu(): void {
+  // CropAndResizeGradImage adds from several threads without locks unless asked to be deterministic.
+  process.env.TF_DETERMINISTIC_OPS ??= '1';
 }

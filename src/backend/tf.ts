@@ -1,6 +1,6 @@
 // The only import of TensorFlow in this repository.
 import { CytobenchError } from '../core/errors';
-import { prepareRuntime } from './runtime';
+import { prepareCpu, prepareRuntime } from './runtime';
 
 prepareRuntime();
 
@@ -18,6 +18,20 @@ function load(): TensorFlow {
 }
 
 export const tf: TensorFlow = load();
+
+/** The device that the native ops run on. */
+export const device: 'cpu' | 'gpu' = settleDevice();
+
+/** A driver alone is no GPU: without CUDA's libraries the runtime stays on the CPU and says nothing. */
+function settleDevice(): 'cpu' | 'gpu' {
+  if ((tf.backend() as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice) return 'gpu';
+  if (process.env.CYTOBENCH_DEVICE === 'gpu')
+    throw new CytobenchError('CYTOBENCH_DEVICE is gpu, and the native runtime finds no GPU', {
+      fix: 'Look whether `nvidia-smi` answers, then run `CYTOBENCH_DEVICE=gpu npm run setup`, which fetches the CUDA libraries; or set CYTOBENCH_DEVICE to auto.',
+    });
+  prepareCpu();
+  return 'cpu';
+}
 
 export declare namespace tf {
   type Tensor = import('@tensorflow/tfjs-node-gpu').Tensor;

@@ -5,7 +5,7 @@
 //     ── region proposal network ──> proposals (typed arrays; no gradient flows through them)
 //     ── RoI heads ──> classes, boxes, masks
 //   training: five losses over sampled anchors and proposals.   testing: instances in the image's own pixels.
-import { type Precision, withPrecision } from '../backend/precision';
+import { type Precision, precisionInForce, withPrecision } from '../backend/precision';
 import { scoped } from '../backend/scope';
 import { type Scalar, type Tensor4D, tf } from '../backend/tf';
 import { createRng } from '../core/rng';
@@ -81,16 +81,15 @@ export class MaskRcnn {
   readonly pyramid: FeaturePyramid;
   readonly rpn: RegionProposalNetwork;
   readonly roiHeads: RoiHeads;
+  /** In force, which is float32 where the kernels for another are missing. */
+  readonly precision: Precision;
 
   /**
    * @param seed of the initial weights; null leaves zeros, for weights that are loaded next.
    * @param precision of its products, whatever else the process computes.
    */
-  constructor(
-    wanted: MaskRcnnConfig,
-    seed: number | string | null = 0,
-    readonly precision: Precision = 'float32',
-  ) {
+  constructor(wanted: MaskRcnnConfig, seed: number | string | null = 0, precision: Precision = 'float32') {
+    this.precision = precisionInForce(precision);
     const config = frozen(structuredClone(wanted));
     this.config = config;
     this.parameters = new ParameterStore(seed === null ? null : createRng(seed).fork('weights'));

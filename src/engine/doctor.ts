@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { chosenDevice, chosenThreads } from '../backend/runtime';
-import { describeError } from '../core/errors';
+import { chosenThreads } from '../backend/runtime';
+import { CytobenchError, describeError } from '../core/errors';
 import { weightsCache } from '../weights/fetch';
 import { imageNetWeights, PACKAGE_ROOT } from '../weights/pretrained';
 
@@ -45,8 +45,13 @@ function check(name: string, look: () => string, fix?: string): Check {
   try {
     return { name, ok: true, detail: look() };
   } catch (error) {
-    return { name, ok: false, detail: describeError(error).split('\n')[0], fix };
+    return { name, ok: false, detail: describeError(error).split('\n')[0], fix: ownFix(error) ?? fix };
   }
+}
+
+/** What the error itself says to do. */
+function ownFix(error: unknown): string | undefined {
+  return error instanceof CytobenchError ? error.fix : undefined;
 }
 
 /** A row that may fail without the installation being broken. */
@@ -56,13 +61,13 @@ function optional(name: string, look: () => string, fix: string): Check {
 }
 
 function nativeRuntime(): string {
-  const { tf } = require('../backend/tf') as typeof import('../backend/tf');
+  const { device, tf } = require('../backend/tf') as typeof import('../backend/tf');
   const sum = tf.tidy(() => tf.sum(tf.ones([8])).dataSync()[0]);
   if (sum !== 8) throw new Error(`adds 8 ones to ${sum}`);
   const folder = fs
     .readdirSync(path.join(PACKAGE_ROOT, '.native'))
     .find((name) => name.startsWith('tensorflow-'));
-  return `TensorFlow ${folder?.replace('tensorflow-', '') ?? '?'}, ${chosenDevice().toUpperCase()}, ${chosenThreads()} threads`;
+  return `TensorFlow ${folder?.replace('tensorflow-', '') ?? '?'}, ${device.toUpperCase()}, ${chosenThreads()} threads`;
 }
 
 function kernel(): string {

@@ -101,6 +101,24 @@ describe('a run', function () {
         assert.ok(fs.existsSync(path.join(dir, `${name}.json`)), name);
     }));
 
+  it('refuses products in bfloat16 where nothing here computes them', () =>
+    withTemporaryFolder(async (folder) => {
+      const asked = ['runtime.precision=bfloat16'];
+      const { code, said } = await ended(
+        spawnTiny(path.join(folder, 'run'), asked, { CYTOBENCH_KERNELS: '0' }),
+      );
+      assert.equal(code, 1);
+      assert.match(said, /runtime.precision: "bfloat16" was asked for, "float32" is in force/);
+    }));
+
+  it('refuses a GPU that is not there, and says what to do', () =>
+    withTemporaryFolder(async (folder) => {
+      const nowhere = { CYTOBENCH_DEVICE: 'gpu', CUDA_VISIBLE_DEVICES: '-1' };
+      const { code, said } = await ended(spawnTiny(path.join(folder, 'run'), [], nowhere));
+      assert.equal(code, 1);
+      assert.match(said, /the native runtime finds no GPU[\s\S]*CYTOBENCH_DEVICE=gpu npm run setup/);
+    }));
+
   it('says that it is complete when it is asked for again, and refuses a folder of another run', () =>
     withTemporaryFolder(async (folder) => {
       const dir = path.join(folder, 'run');

@@ -1,8 +1,8 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { chosenDevice, chosenThreads } from '../../backend/runtime';
-import { tf } from '../../backend/tf';
+import { chosenThreads } from '../../backend/runtime';
+import { device, tf } from '../../backend/tf';
 import { PACKAGE_ROOT } from '../../weights/pretrained';
 
 /** What a run was computed on. */
@@ -16,6 +16,8 @@ export interface Environment {
   readonly precision: string;
   /** Whether the native ops were asked for the same bits every time: on a CPU; a GPU has kernels that refuse. */
   readonly deterministic: boolean;
+  /** Whether a GPU rounds the factors of its products to TF32: only where NVIDIA_TF32_OVERRIDE asks for it. */
+  readonly tf32: boolean;
   readonly processor: string;
   readonly memoryMb: number;
   readonly system: string;
@@ -30,10 +32,11 @@ export function currentEnvironment(precision: string): Environment {
     node: process.version,
     tensorflow: tensorflowVersion(),
     tfjs: tf.version.tfjs,
-    device: chosenDevice(),
+    device,
     threads: chosenThreads(),
     precision,
     deterministic: process.env.TF_DETERMINISTIC_OPS === '1',
+    tf32: device === 'gpu' && process.env.NVIDIA_TF32_OVERRIDE !== '0',
     processor: os.cpus()[0]?.model ?? 'unknown',
     memoryMb: Math.round(os.totalmem() / 1e6),
     system: `${os.type()} ${os.release()} ${os.arch()}`,
