@@ -22,6 +22,7 @@ export const experiment = {
   variants: {
     light: { model: { architecture: 'efficientnet_lite0_fpn' } },
     resnet18: {
+      training: { steps: 500 },
       model: { architecture: 'resnet18_fpn', weights: 'none', norm: 'live', image: { resize: 'never' } },
     },
   },

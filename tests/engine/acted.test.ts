@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { defaultConfig } from '../../src/engine/config/defaults';
 import { leafKeys } from '../../src/engine/config/resolve';
+import { itGivesTheSameBits } from '../same_bits';
 import { withTemporaryFolder } from '../support';
 import { behaviour, type Change, resolves } from './acted';
 import { CHANGES, ELSEWHERE } from './acted_changes';
@@ -31,12 +32,15 @@ describe('every setting acts', function () {
     process.stderr.write(`      ${KEYS.length} keys, each with a test\n`);
   });
 
-  it('repeats itself bit for bit where nothing is changed, and a key that is ignored is caught', () =>
-    withTemporaryFolder(async (folder) => {
-      // minimumRate is not read by a constant schedule: to the run it is an ignored key.
-      const ignored = { key: 'schedule.minimumRate', value: 0.0001, base: ['schedule.kind=constant'] };
-      assert.equal(await acted(folder, ignored), false);
-    }));
+  itGivesTheSameBits(
+    'repeats itself bit for bit where nothing is changed, and a key that is ignored is caught',
+    () =>
+      withTemporaryFolder(async (folder) => {
+        // minimumRate is not read by a constant schedule: to the run it is an ignored key.
+        const ignored = { key: 'schedule.minimumRate', value: 0.0001, base: ['schedule.kind=constant'] };
+        assert.equal(await acted(folder, ignored), false);
+      }),
+  );
 
   const check = (changes: readonly Change[]) => () =>
     withTemporaryFolder(async (folder) => {
@@ -44,6 +48,6 @@ describe('every setting acts', function () {
       for (const change of changes) if (!(await acted(folder, change))) dead.push(change.key);
       assert.deepEqual(dead, []);
     });
-  it(`${SAMPLE.length} of them change what a run does`, check(SAMPLE));
-  it(`[long] all ${CHANGES.length} of them change what a run does`, check(CHANGES));
+  itGivesTheSameBits(`${SAMPLE.length} of them change what a run does`, check(SAMPLE));
+  itGivesTheSameBits(`[long] all ${CHANGES.length} of them change what a run does`, check(CHANGES));
 });

@@ -7,6 +7,7 @@ import { evaluateRun } from '../../src/engine/evaluation/evaluate';
 import type { Effective } from '../../src/engine/run/effective';
 import { RunFolder, stepsOf } from '../../src/engine/run/run_folder';
 import { resumeRun } from '../../src/engine/run/train_run';
+import { itGivesTheSameBits } from '../same_bits';
 import { withTemporaryFolder } from '../support';
 import { checkpoint, ended, hashOf, MAIN, spawnTiny, trainTiny, withoutTimes } from './runs';
 
@@ -21,7 +22,7 @@ const epochs = ['training.steps=null', 'training.epochs=6', 'earlyStopping.patie
 describe('a run', function () {
   this.timeout(600_000);
 
-  it('stopped and continued ends in the same bits as one straight through', () =>
+  itGivesTheSameBits('stopped and continued ends in the same bits as one straight through', () =>
     withTemporaryFolder(async (folder) => {
       const [straight, broken] = [path.join(folder, 'a'), path.join(folder, 'b')];
       await trainTiny(straight);
@@ -34,7 +35,8 @@ describe('a run', function () {
       assert.deepEqual(withoutTimes(broken), withoutTimes(straight));
       const evaluation = await evaluateRun(broken);
       assert.equal(evaluation.predictions.length, evaluation.ids.length);
-    }));
+    }),
+  );
 
   const killed = (kills: number, sums: readonly string[]) => () =>
     withTemporaryFolder(async (folder) => {
@@ -61,8 +63,11 @@ describe('a run', function () {
       assert.equal(hashOf(checkpoint(broken)), hashOf(checkpoint(straight)));
       assert.deepEqual(withoutTimes(broken), withoutTimes(straight));
     });
-  it('killed with kill -9 at 3 moments ends in the same bits', killed(3, []));
-  it('[long] killed with kill -9 at 20 moments ends in the same bits', killed(20, ['training.epochs=8']));
+  itGivesTheSameBits('killed with kill -9 at 3 moments ends in the same bits', killed(3, []));
+  itGivesTheSameBits(
+    '[long] killed with kill -9 at 20 moments ends in the same bits',
+    killed(20, ['training.epochs=8']),
+  );
 
   it('uses the checkpoint before when the last one is cut or a bit of it is flipped', () =>
     withTemporaryFolder(async (folder) => {
@@ -156,7 +161,7 @@ describe('a run', function () {
       }
     }));
 
-  it('leaves hashes of weights and statistics, and its loss, unchanged by validation', () =>
+  itGivesTheSameBits('leaves hashes of weights and statistics, and its loss, unchanged by validation', () =>
     withTemporaryFolder(async (folder) => {
       const live = ['model.norm=live', 'training.steps=2'];
       const [plain, validated, moved] = ['a', 'b', 'c'].map((name) => path.join(folder, name));
@@ -175,9 +180,10 @@ describe('a run', function () {
         loss(again).map((line) => ({ ...line, seconds: 0 })),
         loss(validated).map((line) => ({ ...line, seconds: 0 })),
       );
-    }));
+    }),
+  );
 
-  it('is the same with 0 and 2 workers, which are there', () =>
+  itGivesTheSameBits('is the same with 0 and 2 workers, which are there', () =>
     withTemporaryFolder(async (folder) => {
       const [none, two] = ['0', '2'].map((name) => path.join(folder, name));
       await trainTiny(none, { set: ['training.workers=0'] });
@@ -186,7 +192,8 @@ describe('a run', function () {
       assert.equal(settings.find(({ key }) => key === 'training.workers')?.inForce, 2);
       assert.equal(hashOf(checkpoint(two)), hashOf(checkpoint(none)));
       assert.deepEqual(withoutTimes(two), withoutTimes(none));
-    }));
+    }),
+  );
 
   it('writes a checkpoint within an epoch', () =>
     withTemporaryFolder(async (folder) => {

@@ -15,6 +15,7 @@ import type { Effective } from '../../src/engine/run/effective';
 import { memoryAdvice } from '../../src/engine/run/memory_advice';
 import { RunFolder } from '../../src/engine/run/run_folder';
 import { prepareData } from '../../src/engine/training/prepare_data';
+import { itGivesTheSameBits } from '../same_bits';
 import { withTemporaryFolder } from '../support';
 import { checkpoint, hashOf, MAIN, TINY, trainTiny } from './runs';
 
@@ -194,7 +195,7 @@ describe("the traps of the report's code and of others", () => {
     );
   });
 
-  it('weights of two runs of one seed are the same, of two seeds are not', () =>
+  itGivesTheSameBits('weights of two runs of one seed are the same, of two seeds are not', () =>
     withTemporaryFolder(async (folder) => {
       const hash = async (name: string, seed: number): Promise<string> => {
         await trainTiny(path.join(folder, name), { seed, set: ['training.steps=1'] });
@@ -203,5 +204,6 @@ describe("the traps of the report's code and of others", () => {
       const first = await hash('a', 1);
       assert.equal(await hash('b', 1), first);
       assert.notEqual(await hash('c', 2), first);
-    })).timeout(300_000);
+    }),
+  ).timeout(300_000);
 });

@@ -6,6 +6,7 @@ import { computeGradients } from '../../src/backend/gradients';
 import { type Scalar, type Tensor, type Tensor1D, type Tensor4D, tf } from '../../src/backend/tf';
 import { createRng } from '../../src/core/rng';
 import { roiAlign } from '../../src/layers/roi_align';
+import { itGivesTheSameBits } from '../same_bits';
 
 const rng = createRng('gradients');
 const random = (shape: number[]): Tensor =>
@@ -94,7 +95,7 @@ describe('own gradients agree with finite differences', () => {
     }
   });
 
-  it('the same step twice gives the same bits', () => {
+  itGivesTheSameBits('the same step twice gives the same bits', () => {
     const map = tf.variable(random([1, 32, 32, 16]));
     const boxes = Float32Array.from({ length: 400 }, (_, i) =>
       i % 4 < 2 ? rng.uniform(0, 60) : rng.uniform(64, 128),
