@@ -139,7 +139,10 @@ export function countClasses(
 export function onlyFile(files: readonly string[], where: string, what: string): string {
   if (files.length === 1) return files[0];
   if (files.length === 0)
-    throw new DataError(`has no ${what}`, { where, fix: `Put image.tif (or .png, .jpg) into the folder.` });
+    throw new DataError(`has no ${what}`, {
+      where,
+      fix: 'Put image.tif (or .png, .jpg) into the folder; if it holds pictures of other names, name it itself.',
+    });
   throw new DataError(
     `has ${files.length} files for ${what}: ${files.map((file) => path.basename(file)).join(', ')}`,
     {
