@@ -141,7 +141,7 @@ export function onlyFile(files: readonly string[], where: string, what: string):
   if (files.length === 0)
     throw new DataError(`has no ${what}`, {
       where,
-      fix: 'Put image.tif (or .png, .jpg) into the folder; if it holds pictures of other names, name it itself.',
+      fix: 'Put image.tif (or .png, .jpg) into the folder; if it holds pictures of other names, give this folder itself.',
     });
   throw new DataError(
     `has ${files.length} files for ${what}: ${files.map((file) => path.basename(file)).join(', ')}`,
