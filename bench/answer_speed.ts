@@ -1,23 +1,23 @@
 // What an answer of 1,000 cells on 2500 x 2500 costs after the model: the fastest and the middle of five rounds, and the
 // processor's time of the fastest, which other work on the machine does not lengthen.
 //   node dist/bench/answer_speed.js
+
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { peakRssMb } from '../src/core/memory';
+import { peakRssMb } from '../src/core/process';
 import { createRng } from '../src/core/rng';
-import { REPORT_BOUNDARY } from '../src/postprocess/boundary';
-import { DEFAULT_MASK_NMS } from '../src/postprocess/mask_nms';
-import { REPORT_MORPHOLOGY } from '../src/postprocess/morphology';
-import { toLabelMaps } from '../src/postprocess/overlaps';
-import { refine } from '../src/postprocess/refine';
-import { REPORT_SIZE_SCORE } from '../src/postprocess/size_score';
-import { drawSoftMask, GUIDED_SOFT_MASK } from '../src/postprocess/soft_masks';
-import { drawOverlay } from '../src/report/pictures';
+import type { Instances } from '../src/geometry/instances';
+import { encodeCropMask, rleBox, rleToCropMask } from '../src/geometry/rle';
+import { REPORT_BOUNDARY } from '../src/inference/postprocess/boundary';
+import { DEFAULT_MASK_NMS } from '../src/inference/postprocess/mask_nms';
+import { REPORT_MORPHOLOGY } from '../src/inference/postprocess/morphology';
+import { toLabelMaps } from '../src/inference/postprocess/overlaps';
+import { refine } from '../src/inference/postprocess/refine';
+import { REPORT_SIZE_SCORE } from '../src/inference/postprocess/scores';
+import { drawSoftMask, GUIDED_SOFT_MASK } from '../src/inference/postprocess/soft_masks';
+import { drawOverlay } from '../src/report/images';
 import { PREDICTION_FORMATS, type PredictedImage, PredictionWriter } from '../src/report/prediction_files';
-import type { Instances } from '../src/structures/instances';
-import { rleBox } from '../src/structures/rle';
-import { encodeCropMask, rleToCropMask } from '../src/structures/rle_raster';
 import { ellipseMask, randomCell } from './score_data';
 
 const SIDE = 2500;

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
-import { measureCell } from '../src/metrics/cell_shape';
-import type { CropMask } from '../src/structures/crop_mask';
+import type { CropMask } from '../src/geometry/masks';
+import { measureCell } from '../src/metrics/cells/shape';
 
 /** A cell with scikit-image's measurements, as `bench/peers/regionprops.py` writes it. */
 export interface MeasuredCell {

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { DatasetRecord } from '../src/data/record';
-import { synthesizeRecord } from '../src/data/synth/synthesize';
+import { synthesizeRecord } from '../src/data/synthetic/synthesize';
 
 /** One picture of 512 x 512 with about 60 cells in four label maps: synthetic tissue, the same for both sides. */
 const SIDE = 512;

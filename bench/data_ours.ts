@@ -1,13 +1,13 @@
+// One side of `bench data`, driven line by line: node data_ours.js FOLDER. Every transform of `full` is applied, one thread.
+
 import * as readline from 'node:readline';
-import { peakRssMb } from '../src/core/memory';
+import { peakRssMb } from '../src/core/process';
 import { createRng } from '../src/core/rng';
-import { augmentRecord } from '../src/data/augmentation/augment';
-import { AUGMENTATION_LEVELS } from '../src/data/augmentation/levels';
-import type { Transform } from '../src/data/augmentation/transforms';
 import type { DatasetRecord } from '../src/data/record';
+import { augmentRecord } from '../src/data/transforms/augment';
+import { AUGMENTATION_LEVELS, type Transform } from '../src/data/transforms/transforms';
 import { readDataJob } from './data_job';
 
-// One side of `bench data`, driven line by line: node data_ours.js FOLDER. Every transform of `full` is applied, one thread.
 const REPEATS = 10;
 
 async function main(folder: string): Promise<void> {

@@ -1,17 +1,18 @@
 // An exported model in torchvision: the same detections, in pixels and in AP50.
 //   node dist/bench/export_roundtrip.js RUN DATA_DIR [images]        torchvision goes into bench/.env on first use
+
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { peerPython } from '../src/cli/bench_peer';
+import { peerPython } from '../src/cli/bench/peer';
 import { openDataset } from '../src/data/dataset';
-import { loadModel } from '../src/engine/model/load_model';
-import { loadValidationSet, predictSet } from '../src/engine/training/validation';
-import { evaluateCoco } from '../src/metrics/coco';
-import type { Instances } from '../src/structures/instances';
-import { rleFromString } from '../src/structures/rle';
-import { writePortableModel } from '../src/weights/portable';
+import type { Instances } from '../src/geometry/instances';
+import { rleFromString } from '../src/geometry/rle';
+import { evaluateCoco } from '../src/metrics/coco/evaluate';
+import { writePortableModel } from '../src/models/weights/portable';
+import { loadModel } from '../src/runs/load_model';
+import { loadValidationSet, predictSet } from '../src/training/validation';
 
 interface Result {
   readonly image_id: number;

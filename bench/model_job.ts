@@ -1,12 +1,12 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { Precision } from '../src/backend/precision';
-import { MODELS, type ModelName } from '../src/detection/config';
-import { MaskRcnn } from '../src/detection/mask_rcnn';
-import type { ModelImage, Target } from '../src/detection/transform';
-import { generateImage, generateTargets, generateTensor } from '../src/engine/parity/generate';
-import { assign } from '../src/weights/load_state';
-import { writePortableModel } from '../src/weights/portable';
+import { MODELS, type ModelName } from '../src/config/architectures';
+import { MaskRcnn } from '../src/models/mask_rcnn';
+import type { ModelImage, Target } from '../src/models/transform';
+import { assign } from '../src/models/weights/load_state';
+import { writePortableModel } from '../src/models/weights/portable';
+import { generateImage, generateTargets, generateTensor } from '../src/parity/generate';
+import type { Precision } from '../src/runtime/precision';
 
 /** What both sides of a model benchmark work on: a function of its three values. */
 export interface ModelJob {

@@ -1,15 +1,16 @@
 // This product's training steps or predictions, one for each line on standard input; a line of JSON answers each.
 //   node dist/bench/model_ours.js MODEL SIZE CELLS train|infer PRECISION [TRACE.json]
+
 import * as fs from 'node:fs';
 import * as readline from 'node:readline';
-import { choosePrecision } from '../src/backend/choose_precision';
-import { type Precision, withPrecision } from '../src/backend/precision';
-import { type Tensor1D, type Tensor2D, tf } from '../src/backend/tf';
-import { traceOps } from '../src/backend/trace';
-import { peakRssMb } from '../src/core/memory';
-import type { ModelName } from '../src/detection/config';
-import type { MaskRcnn } from '../src/detection/mask_rcnn';
-import { affine } from '../src/layers/linear';
+import type { ModelName } from '../src/config/architectures';
+import { peakRssMb } from '../src/core/process';
+import type { MaskRcnn } from '../src/models/mask_rcnn';
+import { affine } from '../src/nn/linear';
+import { choosePrecision } from '../src/runtime/choose_precision';
+import { type Precision, withPrecision } from '../src/runtime/precision';
+import { type Tensor1D, type Tensor2D, tf } from '../src/runtime/tf';
+import { traceOps } from '../src/runtime/trace';
 import { buildJobModel, type ModelJob } from './model_job';
 import { predictionWork, trainingWork, untraced } from './model_work';
 

@@ -1,9 +1,9 @@
-import { computeGradients } from '../src/backend/gradients';
-import { type Scalar, tf } from '../src/backend/tf';
-import { LOSS_NAMES, type MaskRcnn } from '../src/detection/mask_rcnn';
-import { pickFirst } from '../src/detection/sampler';
-import { Sgd } from '../src/engine/training/sgd';
-import { disposeGradients } from '../src/engine/training/step';
+import { LOSS_NAMES, type MaskRcnn } from '../src/models/mask_rcnn';
+import { pickFirst } from '../src/models/sampler';
+import { computeGradients } from '../src/runtime/gradients';
+import { type Scalar, tf } from '../src/runtime/tf';
+import { Sgd } from '../src/training/optimizers';
+import { disposeGradients } from '../src/training/step';
 import { jobSample, type ModelJob } from './model_job';
 
 /** Runs a part of the work under a name. */

@@ -1,5 +1,5 @@
 import type { Dataset } from '../src/data/dataset';
-import type { LabelMap } from '../src/data/label_map';
+import type { LabelMap } from '../src/data/formats/label_map';
 import type { DatasetRecord } from '../src/data/record';
 
 /**

@@ -1,12 +1,12 @@
 // Whether bfloat16 trains as float32 does: node dist/bench/precision_curves.js OUT.png FLOAT32_RUN… -- BFLOAT16_RUN…
 // Runs of equal settings and steps, one a seed in the same order on both sides. -> one JSON line, and a plot
+
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { StepMetrics } from '../src/engine/run/run_folder';
+import { PALETTE } from '../src/plots/canvas';
 import type { Figure, Trace } from '../src/plots/figure';
-import { PALETTE } from '../src/plots/palette';
-import { svgToPng } from '../src/plots/png';
-import { figureToSvg } from '../src/plots/svg';
+import { figureToSvg, svgToPng } from '../src/plots/svg';
+import type { StepMetrics } from '../src/training/metrics_log';
 
 /** Steps averaged together: single images differ far more than curves do. */
 const WINDOW = 20;

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { recomputeCocoGolden } from '../src/metrics/coco_golden';
+import { recomputeCocoGolden } from '../src/parity/coco';
 
 /**
  * Compares evaluations with pycocotools' own, dataset by dataset:

@@ -1,7 +1,13 @@
 import { createRng } from '../src/core/rng';
-import type { CropMask } from '../src/structures/crop_mask';
-import { rleFromString, rleToString } from '../src/structures/rle';
-import { decodeRle, encodeCropMask, encodeMask, rleToCropMask } from '../src/structures/rle_raster';
+import type { CropMask } from '../src/geometry/masks';
+import {
+  decodeRle,
+  encodeCropMask,
+  encodeMask,
+  rleFromString,
+  rleToCropMask,
+  rleToString,
+} from '../src/geometry/rle';
 import { ellipseMask, randomCell } from './score_data';
 
 const SIZE = 512;

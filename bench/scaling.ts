@@ -1,13 +1,13 @@
 // How a training step grows with pixels and cells: node dist/bench/scaling.js MODEL OUT.png   -> one JSON line, and a plot
+
 import * as fs from 'node:fs';
-import { choosePrecision } from '../src/backend/choose_precision';
-import type { Precision } from '../src/backend/precision';
-import { type TraceEvent, traceOps } from '../src/backend/trace';
-import type { ModelName } from '../src/detection/config';
+import type { ModelName } from '../src/config/architectures';
+import { PALETTE } from '../src/plots/canvas';
 import type { Figure, Trace } from '../src/plots/figure';
-import { PALETTE } from '../src/plots/palette';
-import { svgToPng } from '../src/plots/png';
-import { figureToSvg } from '../src/plots/svg';
+import { figureToSvg, svgToPng } from '../src/plots/svg';
+import { choosePrecision } from '../src/runtime/choose_precision';
+import type { Precision } from '../src/runtime/precision';
+import { type TraceEvent, traceOps } from '../src/runtime/trace';
 import { buildJobModel } from './model_job';
 import { trainingWork } from './model_work';
 

@@ -1,7 +1,6 @@
 import { createRng, type Rng } from '../src/core/rng';
-import type { CropMask } from '../src/structures/crop_mask';
-import { type Rle, rleArea, rleBox, rleToString } from '../src/structures/rle';
-import { encodeCropMask } from '../src/structures/rle_raster';
+import type { CropMask } from '../src/geometry/masks';
+import { encodeCropMask, type Rle, rleArea, rleBox, rleToString } from '../src/geometry/rle';
 
 /** Centre, radii and angle. */
 interface Ellipse {

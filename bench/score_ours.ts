@@ -1,10 +1,10 @@
-import { peakRssMb } from '../src/core/memory';
-import { readCocoResults } from '../src/metrics/coco_results';
-import { matchCocoResults } from '../src/metrics/coco_score';
-import { summarizeCoco } from '../src/metrics/coco_summary';
-import { readCocoTruth } from '../src/metrics/coco_truth';
-
 // One cold run in a process of its own, as the peer's: node score_ours.js GT.json DT.json TYPE MAXDETS
+import { peakRssMb } from '../src/core/process';
+import { matchCocoResults } from '../src/metrics/coco/evaluate';
+import { readCocoTruth } from '../src/metrics/coco/ground_truth';
+import { readCocoResults } from '../src/metrics/coco/results';
+import { summarizeCoco } from '../src/metrics/coco/summary';
+
 const [truthFile, resultFile, type, maxDets] = process.argv.slice(2);
 const start = performance.now();
 const truth = readCocoTruth(truthFile);

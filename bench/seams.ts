@@ -1,16 +1,16 @@
 // Tiled against in one piece: how many cells are found again, and what the seams do to AP50.
 //   node dist/bench/seams.js RUN ../shared/data/consep/train consep_train23,consep_train24 [SCORE [TILE OVERLAP]]
 // Cells over SCORE (0.5) are looked for, among those over SCORE and among all; those that are nowhere are listed. TILE and OVERLAP in pixels of the image; without them those of `predict`.
-import { peakRssMb } from '../src/core/memory';
+import { peakRssMb } from '../src/core/process';
 import { openDataset } from '../src/data/dataset';
 import { recordToSample } from '../src/data/record';
-import { loadModel } from '../src/engine/model/load_model';
-import { type PredictOptions, Predictor } from '../src/engine/prediction/predict';
-import { evaluateCoco } from '../src/metrics/coco';
+import type { Instances } from '../src/geometry/instances';
+import { rleIouMatrix } from '../src/geometry/rle_operations';
+import { applyThresholds } from '../src/inference/postprocess/scores';
+import { type PredictOptions, Predictor } from '../src/inference/predictor';
+import { evaluateCoco } from '../src/metrics/coco/evaluate';
 import { truthImage } from '../src/metrics/evaluation_image';
-import { applyThresholds } from '../src/postprocess/thresholds';
-import type { Instances } from '../src/structures/instances';
-import { rleIouMatrix } from '../src/structures/rle_sets';
+import { loadModel } from '../src/runs/load_model';
 import { joinPieces } from './pieces';
 
 /** IoU from which a cell is the same. */

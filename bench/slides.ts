@@ -1,11 +1,12 @@
 // Slides as OpenSlide reads them against our reader, pixel by pixel; ends with 1 where one differs by over two grey levels.
 //   node dist/bench/slides.js ../shared/data/monusac-raw
 // OpenSlide comes into bench/.env on first use.
+
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { benchFile, peerPython, runJson } from '../src/cli/bench_peer';
-import { readImage } from '../src/data/image';
+import { benchFile, peerPython, runJson } from '../src/cli/bench/peer';
+import { readImage } from '../src/data/formats/image';
 
 /** The largest difference of one channel of one pixel that two decoders of JPEG 2000 may show. */
 const MOST = 2;

@@ -1,17 +1,18 @@
 // Where the time of a 2500 x 2500 image goes, from its file to files of all formats: in the model (its ops, proposals,
 // boxes) and outside it (reading, drawing masks, joining tiles, post-processing, writing).
 //   node dist/bench/whole_image.js RUN DIR [ROUNDS]      25 crops of 500 px from DIR, side by side
+
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import sharp from 'sharp';
-import { peakRssMb } from '../src/core/memory';
+import { peakRssMb } from '../src/core/process';
 import { type Dataset, openDataset } from '../src/data/dataset';
-import type { DetectOptions } from '../src/detection/mask_rcnn';
-import { loadModel } from '../src/engine/model/load_model';
-import { Predictor } from '../src/engine/prediction/predict';
-import { answerPicture, readPicture } from '../src/engine/prediction/predict_image';
+import { answerPicture, readPicture } from '../src/inference/predict_image';
+import { Predictor } from '../src/inference/predictor';
+import type { DetectOptions } from '../src/models/mask_rcnn';
 import { PREDICTION_FORMATS, PredictionWriter } from '../src/report/prediction_files';
+import { loadModel } from '../src/runs/load_model';
 
 const [SIDE, CROP] = [2500, 500];
 const ROUNDS = Number(process.argv[4] ?? 3);

@@ -2,7 +2,7 @@
 // The report: AP50 about 0.340, from ImageNet weights as its text says; its code starts from COCO weights.
 //   npx cytobench experiment baseline --data DIR --preset cpu      about 5 minutes a variant on one core
 //   npx cytobench experiment baseline --data DIR --preset full     30 epochs, for a GPU
-import type { Experiment } from '../src/engine/config/types';
+import type { Experiment } from '../src/config/schema';
 
 export const experiment = {
   name: 'baseline',

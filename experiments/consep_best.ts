@@ -3,7 +3,7 @@
 // the weights; and is let to find 600 cells an image.
 //   npx cytobench train consep_best --data DIR --split SPLIT.json --preset cpu      about 55 minutes on one core
 //   npx cytobench train consep_best:all --data DIR --preset cpu                     every tile, for a submission
-import type { Experiment } from '../src/engine/config/types';
+import type { Experiment } from '../src/config/schema';
 
 export const experiment = {
   name: 'consep_best',

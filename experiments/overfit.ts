@@ -4,7 +4,7 @@
 //   npx cytobench train overfit:light --preset cpu                       synthetic tissue: AP50 over 0.95 in about 8 minutes
 //   npx cytobench train overfit:resnet18 --preset cpu                    random weights, live norms: over 0.80
 //   npx cytobench train overfit:light --preset cpu --data DIR            eight images of your own
-import type { Experiment } from '../src/engine/config/types';
+import type { Experiment } from '../src/config/schema';
 
 export const experiment = {
   name: 'overfit',

@@ -2,7 +2,7 @@
 // The report claims nothing about it.
 //   npm run demo                                                                  synthetic tissue
 //   npx cytobench train quickstart --data DIR --preset cpu                        real cells, about 10 minutes on two cores
-import type { Experiment } from '../src/engine/config/types';
+import type { Experiment } from '../src/config/schema';
 
 export const experiment = {
   name: 'quickstart',

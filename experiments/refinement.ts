@@ -1,7 +1,7 @@
 // Each step after the model, on and off: class thresholds, size-aware scores, morphology, boundary refinement, mask NMS.
 // The report: with mask refinement and score adjustment AP50 rises from about 0.40 to 0.455.
 //   npx cytobench experiment refinement --data DIR --preset cpu      about 5 minutes on one core
-import type { Experiment } from '../src/engine/config/types';
+import type { Experiment } from '../src/config/schema';
 
 export const experiment = {
   name: 'refinement',

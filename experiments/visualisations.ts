@@ -1,7 +1,7 @@
 // Pictures: truth and prediction side by side, successes and failures alike.
 // The report shows successes.
 //   npx cytobench experiment visualisations --data DIR --preset cpu      about 5 minutes on one core
-import type { Experiment } from '../src/engine/config/types';
+import type { Experiment } from '../src/config/schema';
 
 export const experiment = {
   name: 'visualisations',

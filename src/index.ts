@@ -1,50 +1,36 @@
+export { experimentNames, findExperiment } from './config/experiments';
+export { resolveConfig } from './config/resolve';
+export type { Experiment, ExperimentConfig } from './config/schema';
 // What a notebook imports: import { … } from 'cytobench'.
 export { CytobenchError } from './core/errors';
-export { AUGMENTATION_LEVELS, type Augmentation } from './data/augmentation/levels';
-export type { Transform } from './data/augmentation/transforms';
-export { cellAreas } from './data/cell_areas';
-export { type Dataset, openDataset } from './data/dataset';
+export { cellAreas, type Dataset, openDataset } from './data/dataset';
+export type { Sample } from './data/record';
 export { recordToSample } from './data/record';
-export type { Sample } from './data/sample';
-export { checkSplit } from './data/split/check_split';
-export { defaultGroupBy, parseGroupBy } from './data/split/groups';
-export { makeSplit } from './data/split/make_split';
-export { surveyDataset } from './data/split/survey';
-export { syntheticDataset } from './data/synth/synthesize';
-export { resolveConfig } from './engine/config/resolve';
-export type { Experiment, ExperimentConfig } from './engine/config/types';
-export { type Ablation, ablate } from './engine/evaluation/ablate';
-export { type Analysis, analyse, compareEvaluations } from './engine/evaluation/analyse';
-export { type Evaluation, evaluateRun } from './engine/evaluation/evaluate';
-export { experimentNames, findExperiment } from './engine/experiments';
-export { type LoadedModel, loadModel } from './engine/model/load_model';
-export { Predictor } from './engine/prediction/predict';
-export { type PredictedPicture, predict } from './engine/prediction/predict_image';
-export { attachRun, type RunHandle, type StartOptions, startRun } from './engine/run/child_run';
-export { epochsOf, type Metrics, RunFolder, stepsOf } from './engine/run/run_folder';
-export { listRuns, type RunState } from './engine/run/run_list';
-export { type FinishedRun, resumeRun, type TrainRunOptions, trainRun } from './engine/run/train_run';
-export { runStudy, type Study } from './engine/study/run_study';
-export type { CellSummary } from './metrics/cell_summary';
-export { matchCoco } from './metrics/coco';
-export { type CocoSummary, precisionRecallCurve } from './metrics/coco_summary';
+export { checkSplit } from './data/splits/check_split';
+export { defaultGroupBy, parseGroupBy } from './data/splits/groups';
+export { makeSplit } from './data/splits/make_split';
+export { surveyDataset } from './data/splits/survey';
+export { syntheticDataset } from './data/synthetic/synthesize';
+export type { Transform } from './data/transforms/transforms';
+export { AUGMENTATION_LEVELS, type Augmentation } from './data/transforms/transforms';
+export { type Ablation, ablate } from './evaluation/ablate';
+export { type Analysis, analyse, compareEvaluations } from './evaluation/analyse';
+export { type Evaluation, evaluateRun } from './evaluation/evaluate';
+export type { Instances } from './geometry/instances';
+export { refine } from './inference/postprocess/refine';
+export { type PredictedPicture, predict } from './inference/predict_image';
+export { Predictor } from './inference/predictor';
+export { type ClassSweep, sweepThresholds, thresholdGrid } from './metrics/analysis/threshold_sweep';
+export type { CellSummary } from './metrics/cells/summary';
+export { matchCoco } from './metrics/coco/evaluate';
+export { type CocoSummary, precisionRecallCurve } from './metrics/coco/summary';
 export { detectionsOf } from './metrics/evaluation_image';
-export { formatInterval, type Interval } from './metrics/interval';
-export { type ClassSweep, sweepThresholds, thresholdGrid } from './metrics/sweep';
-export { sizeFigure } from './plots/data_figures';
-export {
-  confusionFigure,
-  foundFigure,
-  intervalFigure,
-  precisionRecallFigure,
-  thresholdFigure,
-} from './plots/evaluation_figures';
-export type { Figure } from './plots/figure';
-export { accuracyFigure, lossFigure, rateFigure } from './plots/loss_curves';
-export { showFigure, showHtml, showPng, showStatic } from './plots/notebook';
-export { drawPanels } from './plots/overlay';
-export { refine } from './postprocess/refine';
-export { curvePoints } from './report/curve_points';
+export { formatInterval, type Interval } from './metrics/statistics/interval';
+export type { LoadedModel } from './models/weights/portable';
+export { drawCell, foundTable } from './notebook/detection_table';
+export { showFigure, showHtml, showOverlay, showPng, showStatic, showTable } from './notebook/display';
+export { showLive } from './notebook/live';
+export { openStudy } from './notebook/study';
 export {
   ablationTable,
   cellTable,
@@ -55,19 +41,32 @@ export {
   stepTable,
   thresholdTable,
   variantTable,
-} from './report/data_frames';
-export { drawCell, foundTable } from './report/found_table';
-export { showLive } from './report/live';
-export { openStudy } from './report/notebook_study';
+} from './notebook/tables';
+export { accuracyFigure, lossFigure, rateFigure } from './plots/curves';
+export {
+  confusionFigure,
+  foundFigure,
+  intervalFigure,
+  precisionRecallFigure,
+  sizeFigure,
+  thresholdFigure,
+} from './plots/evaluation_figures';
+export type { Figure } from './plots/figure';
+export { drawPanels } from './plots/overlay';
 export {
   drawEvaluated,
   drawExamples,
   drawOverlay,
   gallery,
-  showOverlay,
+  previewSheet,
   worstAndBest,
-} from './report/pictures';
-export { previewSheet } from './report/preview_sheet';
-export { showTable } from './report/show_table';
+} from './report/images';
+export { curvePoints } from './report/sections';
 export { viewerFrame, viewerHtml } from './report/viewer/viewer_page';
-export type { Instances } from './structures/instances';
+export { attachRun, type RunHandle, type StartOptions, startRun } from './runs/executors/child_process';
+export { type FinishedRun, resumeRun, type TrainRunOptions, trainRun } from './runs/executors/in_process';
+export { loadModel } from './runs/load_model';
+export { RunFolder } from './runs/run_folder';
+export { listRuns, type RunState } from './runs/run_list';
+export { runStudy, type Study } from './studies/run_study';
+export { epochsOf, type Metrics, stepsOf } from './training/metrics_log';

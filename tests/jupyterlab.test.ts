@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { chromium } from 'playwright-core';
-import { jupyterEnvironment, jupyterPython } from '../src/engine/notebook';
+import { jupyterEnvironment, jupyterPython } from '../src/notebook/run_notebook';
 import { browserPath, ROOT } from './support';
 
 /** Starts JupyterLab on `folder`; resolves with its address, token included. */

@@ -1,8 +1,8 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { findCitations, findMiscitation } from '../src/engine/citations';
-import { runNotebook } from '../src/engine/notebook';
+import { findCitations, findMiscitation } from '../src/notebook/citations';
+import { runNotebook } from '../src/notebook/run_notebook';
 import { ROOT, withTemporaryFolder } from './support';
 
 interface Output {

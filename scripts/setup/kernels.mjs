@@ -7,9 +7,9 @@ import { nativeFolder } from './tensorflow.mjs';
 /** The last wheel of oneDNN that runs on GCC's own threads and needs no other library. */
 export const ONEDNN = '2023.2.0';
 
-export const sources = inRoot('src', 'backend', 'native');
+export const sources = inRoot('src', 'runtime', 'native');
 const revision = /REVISION = (\d+)/.exec(
-  fs.readFileSync(inRoot('src', 'backend', 'kernels.ts'), 'utf8'),
+  fs.readFileSync(inRoot('src', 'runtime', 'kernels.ts'), 'utf8'),
 )?.[1];
 export const library = inRoot('.native', 'kernels', `cytobench_kernels_${revision}.node`);
 const onednn = () => inRoot('.native', `onednn-${ONEDNN}`);

@@ -11,7 +11,7 @@ const hashOf = (...files) => {
   return hash.digest('hex').slice(0, 16);
 };
 const kernelsKey = () =>
-  `${hashOf(...fs.readdirSync(sources).map((name) => path.join('src', 'backend', 'native', name)))} ${machineKey()}`;
+  `${hashOf(...fs.readdirSync(sources).map((name) => path.join('src', 'runtime', 'native', name)))} ${machineKey()}`;
 const python = () => inRoot('.venv', 'bin', 'python');
 const bindingPackage = inRoot('node_modules', '@tensorflow', 'tfjs-node-gpu');
 const bindingFile = path.join(bindingPackage, 'lib', 'napi-v8', 'tfjs_binding.node');

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { once } from 'node:events';
+import { type Command, InvalidArgumentError } from 'commander';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -23,4 +24,65 @@ export function answer(options: CommonOptions, value: unknown, text: () => strin
 /** A message for the person, on standard error. */
 export function say(message: string): void {
   process.stderr.write(`${message}\n`);
+}
+
+/** Writes to standard output and waits while its reader is behind, so that a long answer is never held whole. */
+export async function writeOut(piece: string): Promise<void> {
+  if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+}
+
+/** A whole number over 0. */
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('Expected a whole number over 0.');
+  return value;
+}
+
+/** A whole number from 0. */
+export function parseWhole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError('Expected a whole number from 0.');
+  return value;
+}
+
+/** A share: a number over 0 and under 1. */
+export function parseShare(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError('Expected a number between 0 and 1.');
+  return value;
+}
+
+/** `WxH` in pixels. */
+export function parseSize(text: string): { width: number; height: number } {
+  const match = /^(\d+)x(\d+)$/.exec(text);
+  if (!match) throw new InvalidArgumentError('Expected WIDTHxHEIGHT in pixels, for example 256x256.');
+  return { width: parseCount(match[1]), height: parseCount(match[2]) };
+}
+
+/** A number over 0. */
+export function parseFactor(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('Expected a number over 0.');
+  return value;
+}
+
+/** Remembers SIGINT and SIGTERM, so that work ends in order; a second signal ends the process at once. */
+export function watchSignals(): { received: () => 'SIGINT' | 'SIGTERM' | null; stop: () => void } {
+  let received: 'SIGINT' | 'SIGTERM' | null = null;
+  const on = (signal: NodeJS.Signals): void => {
+    if (received) process.exit(signal === 'SIGINT' ? 130 : 143);
+    received = signal as 'SIGINT' | 'SIGTERM';
+    process.stderr.write(`\n${signal}: ending after this step, with a checkpoint (again: at once)\n`);
+  };
+  process.on('SIGINT', on);
+  process.on('SIGTERM', on);
+  return {
+    received: () => received,
+    stop: () => {
+      process.off('SIGINT', on);
+      process.off('SIGTERM', on);
+    },
+  };
 }

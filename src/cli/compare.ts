@@ -16,8 +16,8 @@ export function registerCompare(program: Command): void {
       .option('--data <dir>', 'images to compare on (default: those the first run did not train on)')
       .option('--split <file>', 'a split of them'),
   ).action(async (runs: string[], flags: CompareFlags) => {
-    const { compareRuns } = await import('../engine/evaluation/compare');
-    const { formatInterval } = await import('../metrics/interval');
+    const { compareRuns } = await import('../evaluation/compare');
+    const { formatInterval } = await import('../metrics/statistics/interval');
     const result = await compareRuns(runs, flags);
     answer(flags, result, () =>
       [

@@ -1,4 +1,9 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import type { Command } from 'commander';
+import { writeFileAtomic } from '../core/files';
+import { peakRssMb } from '../core/process';
+import type { EpochMetrics } from '../training/metrics_log';
 import { answer, type CommonOptions, say, withCommonOptions } from './command';
 
 /** `demo`: from nothing to a page that shows a model finding cells. */
@@ -9,8 +14,7 @@ export function registerDemo(program: Command): void {
       .description('train the light model on synthetic tissue and show what it learned')
       .option('--out <dir>', 'where the run and its page go', 'results/demo'),
   ).action(async (flags: CommonOptions & { out: string }) => {
-    const { demo } = await import('./demo_action');
-    const result = await demo(flags.out, say);
+    const result = await demo(flags.out);
     answer(flags, result, () =>
       [
         '',
@@ -23,4 +27,65 @@ export function registerDemo(program: Command): void {
       ].join('\n'),
     );
   });
+}
+
+interface DemoResult {
+  readonly page: string;
+  readonly images: number;
+  readonly steps: number;
+  /** AP50 of the starting weights and of the trained ones, on the same images. */
+  readonly before: number;
+  readonly after: number;
+  readonly parts: readonly { readonly part: string; readonly seconds: number }[];
+  readonly peakRssMb: number;
+}
+
+/** Trains quickstart:demo afresh, evaluates, draws, and writes one page. */
+async function demo(out: string): Promise<DemoResult> {
+  const { evaluateRun } = await import('../evaluation/evaluate');
+  const { accuracyFigure, lossFigure } = await import('../plots/curves');
+  const { figureToSvg, svgToPng } = await import('../plots/svg');
+  const { drawEvaluated, worstAndBest } = await import('../report/images');
+  const { runPage } = await import('../report/run_page');
+  const { curvePoints } = await import('../report/sections');
+  const { trainRun } = await import('../runs/executors/in_process');
+  const { findExperiment } = await import('../config/experiments');
+  const { RunFolder } = await import('../runs/run_folder');
+  const { stepsOf } = await import('../training/metrics_log');
+  const parts: { part: string; seconds: number }[] = [];
+  const timed = async <T>(part: string, work: () => Promise<T>): Promise<T> => {
+    const started = Date.now();
+    const result = await work();
+    parts.push({ part, seconds: (Date.now() - started) / 1000 });
+    return result;
+  };
+  fs.rmSync(out, { recursive: true, force: true });
+  const dir = path.join(out, 'run');
+  const run = await timed('training and validation', () =>
+    trainRun({ experiment: findExperiment('quickstart'), variant: 'demo', preset: 'cpu', out: dir, say }),
+  );
+  const folder = new RunFolder(dir);
+  const metrics = folder.metrics();
+  const evaluation = await timed('evaluation', () => evaluateRun(dir));
+  const page = path.join(out, 'index.html');
+  await timed('pictures and page', async () => {
+    const validations = curvePoints(metrics);
+    const steps = stepsOf(metrics);
+    writeFileAtomic(path.join(out, 'loss.png'), svgToPng(figureToSvg(lossFigure(steps, validations))));
+    writeFileAtomic(path.join(out, 'ap50.png'), svgToPng(figureToSvg(accuracyFigure(validations))));
+    const { best, worst } = worstAndBest(evaluation);
+    writeFileAtomic(path.join(out, 'best.png'), await drawEvaluated(evaluation, best));
+    writeFileAtomic(path.join(out, 'worst.png'), await drawEvaluated(evaluation, worst));
+    writeFileAtomic(page, await runPage({ evaluation, metrics, run: dir }));
+  });
+  const first = metrics.find((line): line is EpochMetrics => line.type === 'epoch' && line.epoch === -1);
+  return {
+    page,
+    images: evaluation.ids.length,
+    steps: run.steps,
+    before: first?.validation?.AP50 ?? 0,
+    after: evaluation.segm.AP50,
+    parts,
+    peakRssMb: peakRssMb(),
+  };
 }

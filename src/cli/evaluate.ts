@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../core/errors';
-import type { Evaluation } from '../engine/evaluation/evaluate';
-import { answer, type CommonOptions, say, withCommonOptions } from './command';
-import { parseCount } from './parse';
+import type { Evaluation } from '../evaluation/evaluate';
+import { answer, type CommonOptions, parseCount, say, withCommonOptions } from './command';
 
 interface EvaluateFlags extends CommonOptions {
   readonly data?: string;
@@ -49,9 +48,9 @@ export function registerEvaluate(program: Command): void {
       .option('--ablate', 'also tell what each step after the model does to the numbers')
       .option('--overlays <dir>', 'also draw truth beside prediction, an image each'),
   ).action(async (dir: string | undefined, flags: EvaluateFlags) => {
-    const { evaluateRun, parseScoreThreshold } = await import('../engine/evaluation/evaluate');
-    const { formatConfusion, formatScores, formatScore, formatShares } = await import('./score_text');
-    const { modelClasses } = await import('../engine/model/load_model');
+    const { evaluateRun, parseScoreThreshold } = await import('../evaluation/evaluate');
+    const { formatConfusion, formatScores, formatScore, formatShares } = await import('./text');
+    const { modelClasses } = await import('../runs/load_model');
     const architecture = flags.weights === undefined ? undefined : flags.model;
     const where = flags.weights ?? dir;
     if (where === undefined)
@@ -69,11 +68,11 @@ export function registerEvaluate(program: Command): void {
       );
     if (segm.cut)
       say(`warning: --max-dets ${segm.maxDets} (per image and class) has left out ${segm.cut} detections`);
-    const { analyse } = await import('../engine/evaluation/analyse');
-    const { formatInterval } = await import('../metrics/interval');
+    const { analyse } = await import('../evaluation/analyse');
+    const { formatInterval } = await import('../metrics/statistics/interval');
     const analysis = analyse(evaluation);
     for (const line of magnificationWarning(evaluation)) say(line);
-    const { ablationRows, formatAblation } = await import('./ablation_text');
+    const { ablationRows, formatAblation } = await import('./text');
     const { ablation } = evaluation;
     const rows = ablation ? { ablation: ablationRows(ablation) } : {};
     const found = { ...report(evaluation), ...analysis, ...rows };
@@ -155,7 +154,7 @@ export function report({
 }
 
 async function drawOverlays(evaluation: Evaluation, dir: string): Promise<void> {
-  const { drawEvaluated, gallery } = await import('../report/pictures');
+  const { drawEvaluated, gallery } = await import('../report/images');
   const { writeFileAtomic } = await import('../core/files');
   const path = await import('node:path');
   for (let i = 0; i < evaluation.ids.length; i++)

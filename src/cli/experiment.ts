@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
-import type { ComparedVariant, JudgedClaim } from '../engine/study/comparison';
-import type { Study } from '../engine/study/run_study';
+import type { ComparedVariant, JudgedClaim } from '../studies/comparison';
+import type { Study } from '../studies/run_study';
 import { answer, type CommonOptions, say, withCommonOptions } from './command';
 
 interface ExperimentFlags extends CommonOptions {
@@ -41,18 +41,18 @@ export function registerExperiment(program: Command): void {
         'the report, its tables beside it as Markdown (default: results/experiments/NAME-PRESET.html)',
       ),
   ).action(async (name: string, flags: ExperimentFlags) => {
-    const { presetOf, requireData, useThreads } = await import('./train_action');
-    const { findExperiment } = await import('../engine/experiments');
-    const { resolveConfig, variantOf } = await import('../engine/config/resolve');
+    const { presetOf, requireData, useThreads } = await import('./train');
+    const { findExperiment } = await import('../config/experiments');
+    const { resolveConfig, variantOf } = await import('../config/resolve');
     const experiment = findExperiment(name);
     const preset = presetOf(flags.preset);
     const variants = flags.variants?.map((variant) => variantOf(experiment, variant));
     const names = variants ?? Object.keys(experiment.variants);
     for (const variant of names) requireData(experiment, variant, preset, flags);
     const { runtime } = resolveConfig(experiment, { preset, set: flags.set });
-    useThreads(runtime.threads, flags, say);
-    const { watchSignals } = await import('./signals');
-    const { runStudy } = await import('../engine/study/run_study');
+    useThreads(runtime.threads, flags);
+    const { watchSignals } = await import('./command');
+    const { runStudy } = await import('../studies/run_study');
     const signals = watchSignals();
     try {
       const { data, split, seeds, set } = flags;
@@ -93,9 +93,9 @@ function parseSeeds(text: string): number[] {
 async function writeReport(study: Study, out?: string): Promise<string> {
   const path = await import('node:path');
   const { experimentPage } = await import('../report/experiment_page');
-  const { experimentMarkdown } = await import('../report/experiment_markdown');
+  const { experimentMarkdown } = await import('../report/experiment_tables');
   const { writeFileAtomic } = await import('../core/files');
-  const { PACKAGE_ROOT } = await import('../weights/pretrained');
+  const { PACKAGE_ROOT } = await import('../core/package_root');
   const name = `${study.experiment.name}-${study.preset}.html`;
   const page = out ?? path.join(PACKAGE_ROOT, 'results', 'experiments', name);
   writeFileAtomic(page, await experimentPage(study));
@@ -105,7 +105,7 @@ async function writeReport(study: Study, out?: string): Promise<string> {
 
 /** NAME-VARIANT-PRESET-sSEED and its headline numbers. */
 async function record({ experiment, preset, variants, comparison }: Study): Promise<void> {
-  const { recordNumbers } = await import('../engine/citations');
+  const { recordNumbers } = await import('../notebook/citations');
   const numbers: Record<string, Record<string, number>> = {};
   for (const { variant, seeds } of variants)
     seeds.forEach((seed, s) => {

@@ -13,8 +13,8 @@ export function registerExport(program: Command): void {
       .requiredOption('--out <file>', 'the file (.safetensors)')
       .option('--checkpoint <name>', 'best or last'),
   ).action(async (run: string, flags: CommonOptions & { out: string; checkpoint?: 'best' | 'last' }) => {
-    const { loadModel } = await import('../engine/model/load_model');
-    const { writePortableModel } = await import('../weights/portable');
+    const { loadModel } = await import('../runs/load_model');
+    const { writePortableModel } = await import('../models/weights/portable');
     const { model, about, source } = loadModel(run, flags);
     writePortableModel(flags.out, model, about);
     answer(

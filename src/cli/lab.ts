@@ -11,8 +11,8 @@ export function registerLab(program: Command): void {
     .action(async (flags: { browser: boolean; ip: string; port: string }) => {
       const { spawn } = await import('node:child_process');
       const path = await import('node:path');
-      const { jupyterEnvironment, jupyterPython } = await import('../engine/notebook');
-      const { PACKAGE_ROOT } = await import('../weights/pretrained');
+      const { jupyterEnvironment, jupyterPython } = await import('../notebook/run_notebook');
+      const { PACKAGE_ROOT } = await import('../core/package_root');
       const env = jupyterEnvironment();
       const compiler = spawn(
         process.execPath,

@@ -1,9 +1,28 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { describeError, UsageError } from '../core/errors';
-import { registerCommands } from './commands';
+import { registerBench } from './bench/bench';
+import { registerCompare } from './compare';
+import { registerData } from './data/data';
+import { registerDemo } from './demo';
+import { registerDoctor } from './doctor';
+import { registerEvaluate } from './evaluate';
+import { registerExperiment } from './experiment';
+import { registerExport } from './export';
+import { registerLab } from './lab';
+import { registerNotebook } from './notebook';
+import { registerParity } from './parity';
+import { registerPredict } from './predict';
+import { registerReport } from './report';
+import { registerRuns } from './runs';
+import { registerScore } from './score';
+import { registerStop } from './stop';
+import { registerSubmit } from './submit';
+import { registerThresholds } from './thresholds';
+import { registerTrain } from './train';
+import { registerWeights } from './weights';
 
-/** Parses, runs, and turns every failure into one or two lines and an exit code (see cli.ts for the options). */
+/** Parses, runs, and turns every failure into one or two lines and an exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('cytobench')
     .description('Instance segmentation of cells with Mask R-CNN, step by step.')
@@ -34,6 +53,30 @@ function applyThreads(threads: string | undefined): void {
 
 function everyCommand(command: Command): Command[] {
   return command.commands.flatMap((child) => [child, ...everyCommand(child as Command)]) as Command[];
+}
+
+/** Every command, in the order of `--help`. A command loads what it needs when it runs: `--help` loads no TensorFlow. */
+export function registerCommands(program: Command): void {
+  registerData(program);
+  registerDemo(program);
+  registerDoctor(program);
+  registerLab(program);
+  registerTrain(program);
+  registerExperiment(program);
+  registerRuns(program);
+  registerStop(program);
+  registerEvaluate(program);
+  registerCompare(program);
+  registerReport(program);
+  registerThresholds(program);
+  registerPredict(program);
+  registerSubmit(program);
+  registerExport(program);
+  registerNotebook(program);
+  registerParity(program);
+  registerScore(program);
+  registerWeights(program);
+  registerBench(program);
 }
 
 if (require.main === module) {

@@ -22,7 +22,7 @@ export function registerNotebook(program: Command): void {
         [],
       ),
   ).action(async (file: string, flags: NotebookFlags) => {
-    const { runNotebook } = await import('../engine/notebook');
+    const { runNotebook } = await import('../notebook/run_notebook');
     const { UsageError } = await import('../core/errors');
     const parameters = Object.fromEntries(
       flags.parameter.map((text) => {

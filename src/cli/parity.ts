@@ -9,7 +9,7 @@ export function registerParity(program: Command): void {
       .description('recompute a golden file of the reference and compare every field')
       .argument('<golden>', 'a detector, backbone or evaluation golden file (JSON)'),
   ).action(async (file: string, options: CommonOptions) => {
-    const { compareGolden } = await import('../engine/parity/compare');
+    const { compareGolden } = await import('../parity/compare');
     const result = await compareGolden(file);
     if (!result.ok) process.exitCode = 1;
     answer(options, result, () => {

@@ -33,8 +33,8 @@ export function registerReport(program: Command): void {
       const { comparisonPage } = await import('../report/comparison_page');
       return written(await comparisonPage(runs), {});
     }
-    const { RunFolder } = await import('../engine/run/run_folder');
-    const { evaluateRun } = await import('../engine/evaluation/evaluate');
+    const { RunFolder } = await import('../runs/run_folder');
+    const { evaluateRun } = await import('../evaluation/evaluate');
     const { runPage } = await import('../report/run_page');
     const metrics = RunFolder.open(run).metrics();
     const evaluation = await evaluateRun(run, flags);

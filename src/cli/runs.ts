@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RunState } from '../engine/run/run_list';
+import type { RunState } from '../runs/run_list';
 import { answer, type CommonOptions, withCommonOptions } from './command';
 
 /** `runs [DIR]`: all runs. */
@@ -10,8 +10,8 @@ export function registerRuns(program: Command): void {
       .description('all runs: state, epoch, AP50, time left')
       .argument('[dir]', 'the folder of runs (default: results/runs)'),
   ).action(async (dir: string | undefined, flags: CommonOptions) => {
-    const { listRuns } = await import('../engine/run/run_list');
-    const { runsFolder } = await import('../engine/run/runs_folder');
+    const { listRuns } = await import('../runs/run_list');
+    const { runsFolder } = await import('../runs/run_folder');
     const { formatDuration } = await import('../core/progress');
     const runs = listRuns(dir ?? runsFolder());
     const line = ({ run, state, steps, totalSteps, epoch, AP50, best, secondsLeft }: RunState): string =>

@@ -9,7 +9,7 @@ export function registerStop(program: Command): void {
       .description('end a run in order, with a checkpoint; `train --resume RUN` continues it')
       .argument('<run>', 'a run folder'),
   ).action(async (dir: string, flags: CommonOptions) => {
-    const { attachRun } = await import('../engine/run/child_run');
+    const { attachRun } = await import('../runs/executors/child_process');
     const run = attachRun(dir);
     const before = run.state().state;
     const state = await run.stop();

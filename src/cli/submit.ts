@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { answer, type CommonOptions, say, withCommonOptions } from './command';
-import { parseCount } from './parse';
+import { answer, type CommonOptions, parseCount, say, withCommonOptions } from './command';
 
 interface SubmitFlags extends CommonOptions {
   readonly images: string;
@@ -29,7 +28,7 @@ export function registerSubmit(program: Command): void {
       .option('--model <name>', 'with --weights: the architecture')
       .option('--weights <file>', 'bare weights in place of a run'),
   ).action(async (run: string | undefined, flags: SubmitFlags) => {
-    const { submit } = await import('../engine/prediction/submit');
+    const { submit } = await import('../evaluation/submit');
     const { UsageError } = await import('../core/errors');
     const where = flags.weights ?? run;
     if (where === undefined)

@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { ClassSweep } from '../metrics/sweep';
-import { answer, type CommonOptions, withCommonOptions } from './command';
-import { parseCount, parseShare } from './parse';
+import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
+import { answer, type CommonOptions, parseCount, parseShare, withCommonOptions } from './command';
 
 interface ThresholdsFlags extends CommonOptions {
   readonly data?: string;
@@ -35,9 +34,9 @@ export function registerThresholds(program: Command): void {
       .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last'])),
   ).action(async (run: string | undefined, flags: ThresholdsFlags) => {
     const { UsageError } = await import('../core/errors');
-    const { evaluateRun } = await import('../engine/evaluation/evaluate');
+    const { evaluateRun } = await import('../evaluation/evaluate');
     const { detectionsOf } = await import('../metrics/evaluation_image');
-    const { sweepThresholds, thresholdGrid } = await import('../metrics/sweep');
+    const { sweepThresholds, thresholdGrid } = await import('../metrics/analysis/threshold_sweep');
     const where = flags.weights ?? run;
     if (where === undefined)
       throw new UsageError('no run named', { fix: 'Name a run folder or a model file.' });

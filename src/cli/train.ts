@@ -1,7 +1,38 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import type { Command } from 'commander';
-import { answer, say, withCommonOptions } from './command';
-import { parseCount, parseFactor, parseWhole } from './parse';
-import type { TrainFlags } from './train_flags';
+import { findExperiment } from '../config/experiments';
+import { resolveConfig, variantOf } from '../config/resolve';
+import { type Experiment, PRESETS, type PresetName } from '../config/schema';
+import { nearestName, UsageError } from '../core/errors';
+import { readJson } from '../core/files';
+import type { FinishedRun } from '../runs/executors/in_process';
+import type { RunDescription } from '../runs/run_folder';
+import { chosenThreads, prepareRuntime } from '../runtime/device';
+import {
+  answer,
+  type CommonOptions,
+  parseCount,
+  parseFactor,
+  parseWhole,
+  say,
+  watchSignals,
+  withCommonOptions,
+} from './command';
+
+/** What `train` takes. */
+interface TrainFlags extends CommonOptions {
+  readonly data?: string;
+  readonly split?: string;
+  readonly preset?: string;
+  readonly set: string[];
+  readonly seed?: number;
+  readonly weights?: string;
+  readonly maxMinutes?: number;
+  readonly maxSteps?: number;
+  readonly out?: string;
+  readonly resume?: string;
+}
 
 /** `train EXPERIMENT[:VARIANT]`: one run. */
 export function registerTrain(program: Command): void {
@@ -27,8 +58,7 @@ export function registerTrain(program: Command): void {
       .option('--resume <run>', 'continue a run'),
   ).action(async (name: string | undefined, flags: TrainFlags) => {
     say('cytobench train');
-    const { trainCommand } = await import('./train_action');
-    const result = await trainCommand(name, flags, say);
+    const result = await train(name, flags);
     const codes = { SIGINT: 130, SIGTERM: 143 } as Record<string, number>;
     process.exitCode = codes[result.stopped] ?? 0;
     const best = result.best
@@ -40,4 +70,75 @@ export function registerTrain(program: Command): void {
       () => `${result.stopped}: ${result.steps} steps, ${result.epochs} epochs${best}\n${result.run}`,
     );
   });
+}
+
+/** Trains as the flags say. The native runtime is loaded last: its threads are a setting of the run. */
+async function train(name: string | undefined, flags: TrainFlags): Promise<FinishedRun> {
+  const signals = watchSignals();
+  const conduct = { maxMinutes: flags.maxMinutes, interrupted: signals.received, say };
+  try {
+    if (flags.resume !== undefined) {
+      useThreads(threadsOf(flags.resume), flags);
+      const { resumeRun } = await import('../runs/executors/in_process');
+      return await resumeRun(flags.resume, conduct);
+    }
+    if (!name)
+      throw new UsageError('no experiment named', {
+        fix: 'For example: cytobench train quickstart --preset smoke',
+      });
+    const [experimentName, askedVariant] = name.split(':');
+    const experiment = findExperiment(experimentName);
+    const variant = variantOf(experiment, askedVariant);
+    const preset = presetOf(flags.preset ?? 'cpu');
+    requireData(experiment, variant, preset, flags);
+    const set = [
+      ...flags.set,
+      ...(flags.weights === undefined ? [] : [`model.weights=${JSON.stringify(flags.weights)}`]),
+      ...(flags.maxSteps === undefined ? [] : [`training.steps=${flags.maxSteps}`]),
+    ];
+    const { data, split, seed, out } = flags;
+    // Wrong settings are told before anything slow begins.
+    const { runtime } = resolveConfig(experiment, { variant, preset, seed, set });
+    useThreads(runtime.threads, flags);
+    const { trainRun } = await import('../runs/executors/in_process');
+    return await trainRun({ experiment, variant, preset, seed, set, data, split, out, ...conduct });
+  } finally {
+    signals.stop();
+  }
+}
+
+export function presetOf(name: string): PresetName {
+  if (PRESETS.includes(name as PresetName)) return name as PresetName;
+  throw new UsageError(`unknown preset "${name}"; did you mean "${nearestName(name, PRESETS) ?? 'cpu'}"?`, {
+    fix: `Known: ${PRESETS.join(', ')}.`,
+  });
+}
+
+/** Synthetic tissue stands in for data in the smoke preset, and where an experiment is made for it. */
+export function requireData(
+  experiment: Experiment,
+  variant: string,
+  preset: PresetName,
+  flags: Pick<TrainFlags, 'data' | 'set'>,
+): void {
+  const synthetic = experiment.config.data?.synthetic ?? experiment.variants[variant].data?.synthetic;
+  const named = flags.data !== undefined || flags.set.some((text) => text.startsWith('data.dir='));
+  if (named || preset === 'smoke' || synthetic) return;
+  throw new UsageError(`--preset ${preset} needs --data DIR`, {
+    fix: 'Without data, --preset smoke makes synthetic tissue.',
+  });
+}
+
+/** The number of threads that a run was made with; null where the folder does not say. */
+function threadsOf(run: string): number | null {
+  const file = path.join(run, 'config.json');
+  return fs.existsSync(file) ? readJson<RunDescription>(file).config.runtime.threads : null;
+}
+
+/** The threads of the native runtime, before it is loaded. */
+export function useThreads(threads: number | null, flags: Pick<TrainFlags, 'threads'>): void {
+  if (threads === null) return;
+  if (flags.threads !== undefined && Number(flags.threads) !== threads)
+    say(`the run's own number of threads is used: ${threads}, not ${chosenThreads()}`);
+  prepareRuntime({ threads });
 }

@@ -3,8 +3,8 @@ import { ColourOrder } from './colour_order';
 import { requireSize } from './dataset';
 import { type DatasetInfo, infoFile, readDatasetInfo } from './dataset_info';
 import { extractInstances, MIN_INSTANCE_PIXELS } from './extract_instances';
-import { type Image, readImage } from './image';
-import { type LabelMap, readLabelMap } from './label_map';
+import { type Image, readImage } from './formats/image';
+import { type LabelMap, readLabelMap } from './formats/label_map';
 import { countClasses, type EntryFiles, listFolder, onlyFile } from './listing';
 
 /** One fault: the file it is in, and what is wrong with it in one line. */

@@ -1,11 +1,24 @@
 import * as path from 'node:path';
 import { DataError, nearestName } from '../core/errors';
 import { type ChannelOrder, type DatasetInfo, readDatasetInfo } from './dataset_info';
-import type { DatasetSource } from './dataset_source';
-import { readImage } from './image';
-import { type LabelMap, readLabelMap } from './label_map';
+import { extractInstances } from './extract_instances';
+import { readImage } from './formats/image';
+import { type LabelMap, readLabelMap } from './formats/label_map';
 import { countClasses, type EntryFiles, listFolder, onlyFile } from './listing';
 import type { DatasetRecord } from './record';
+
+/** Synthetic tissue, made in memory. */
+export interface SynthesisOptions {
+  readonly images: number;
+  readonly width: number;
+  readonly height: number;
+  readonly seed: number;
+}
+
+/** How to open a data set again on another thread. */
+export type DatasetSource =
+  | { readonly kind: 'folder'; readonly dir: string; readonly maxPixels?: number }
+  | { readonly kind: 'synthetic'; readonly options: SynthesisOptions };
 
 /** A folder of images, labelled or not. Opening it reads names only; `load` decodes one image. */
 export interface Dataset {
@@ -151,4 +164,17 @@ export function requireSize(file: string, map: Size, image: Size): void {
       where: file,
       fix: 'Export image and masks at the same size.',
     });
+}
+
+/** Areas in pixels of all labelled cells of some images, class by class: [K][n]. */
+export async function cellAreas(dataset: Dataset, ids: readonly string[] = dataset.ids): Promise<number[][]> {
+  const areas: number[][] = dataset.classes.map(() => []);
+  for (const id of ids) {
+    const { labelMaps, width, height } = await dataset.load(id);
+    labelMaps.forEach((map, c) => {
+      if (!map) return;
+      for (const area of extractInstances(map, height, width, 1).areas) areas[c].push(area);
+    });
+  }
+  return areas;
 }

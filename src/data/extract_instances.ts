@@ -1,5 +1,5 @@
-import type { CropMask } from '../structures/crop_mask';
-import type { LabelMap } from './label_map';
+import type { CropMask } from '../geometry/masks';
+import type { LabelMap } from './formats/label_map';
 
 /** The default minimum size: over 5 px, as in the report. */
 export const MIN_INSTANCE_PIXELS = 6;

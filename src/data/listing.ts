@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError } from '../core/errors';
 import { fileError } from '../core/files';
-import { isImageName } from './format';
+import { isImageName } from './formats/detect';
 
 /** The files of one image, found by name alone. */
 export interface EntryFiles {

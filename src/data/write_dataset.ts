@@ -3,9 +3,9 @@ import * as path from 'node:path';
 import { DataError } from '../core/errors';
 import type { Dataset } from './dataset';
 import { type DatasetInfo, writeDatasetInfo } from './dataset_info';
-import type { LabelMap } from './label_map';
+import type { LabelMap } from './formats/label_map';
+import { writeTiff } from './formats/tiff/write_tiff';
 import type { DatasetRecord } from './record';
-import { writeTiff } from './tiff/write_tiff';
 
 /** Refuses to write into a folder that holds something else. */
 export function requireNewFolder(dir: string): void {

@@ -1,8 +1,7 @@
 import { ShapeError } from '../core/errors';
-import type { CropMask } from '../structures/crop_mask';
-import type { Instances } from '../structures/instances';
-import { type Rle, rleArea, rleBox } from '../structures/rle';
-import { encodeCropMask } from '../structures/rle_raster';
+import type { Instances } from '../geometry/instances';
+import type { CropMask } from '../geometry/masks';
+import { encodeCropMask, type Rle, rleArea, rleBox } from '../geometry/rle';
 
 /** Regions of one image, truth or detected. Row i of every array is region i. */
 export interface Regions {

@@ -1,5 +1,5 @@
-import { rleArea, rleBox } from '../structures/rle';
-import { sharedPixels } from '../structures/rle_sets';
+import { rleArea, rleBox } from '../geometry/rle';
+import { sharedPixels } from '../geometry/rle_operations';
 import type { Regions } from './evaluation_image';
 
 export type OverlapType = 'segm' | 'bbox';

@@ -9,8 +9,7 @@ import {
   paste,
   scoreTexts,
 } from './overlay';
-import { svgToPng } from './png';
-import { escapeXml } from './svg';
+import { escapeXml, svgToPng } from './svg';
 
 /** One picture of a sheet, with the contours of its cells. */
 export interface SheetCell extends Panel {

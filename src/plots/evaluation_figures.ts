@@ -1,7 +1,7 @@
-import type { FoundShare } from '../metrics/breakdown';
-import type { ClassSweep } from '../metrics/sweep';
+import type { FoundShare } from '../metrics/analysis/breakdown';
+import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
+import { classColour, PALETTE } from './canvas';
 import type { Figure, Trace } from './figure';
-import { PALETTE } from './palette';
 
 /** A value with the ends of its interval, as a row of a figure. */
 export interface IntervalRow {
@@ -177,6 +177,41 @@ export function confusionFigure(classes: readonly string[], matrix: readonly (re
       yaxis: { title: { text: '' }, categoryarray: [...names].reverse(), automargin: true },
       height: 120 + 52 * names.length,
       width: 680,
+    },
+  };
+}
+
+/** How large the cells of each class are. @param areas [K] pixels of every cell. */
+export function sizeFigure(areas: readonly (readonly number[])[], classes: readonly string[]): Figure {
+  const most = Math.max(8, ...areas.flat());
+  const bins = Math.ceil(Math.log2(most)) + 1;
+  const names = Array.from({ length: bins }, (_, b) => `${2 ** b}–${2 ** (b + 1) - 1}`);
+  const counts = areas.map((own) => {
+    const count = new Array<number>(bins).fill(0);
+    for (const area of own) count[Math.floor(Math.log2(Math.max(area, 1)))]++;
+    return count;
+  });
+  const first = Math.max(
+    0,
+    names.findIndex((_, b) => counts.some((count) => count[b] > 0)),
+  );
+  const data = classes.map(
+    (name, k): Trace => ({
+      type: 'bar',
+      name,
+      x: names.slice(first),
+      y: counts[k].slice(first),
+      marker: { color: classColour(k + 1) },
+    }),
+  );
+  return {
+    data,
+    layout: {
+      title: { text: 'Size of the cells' },
+      xaxis: { title: { text: 'area, pixels' } },
+      yaxis: { title: { text: 'cells' } },
+      height: 340,
+      barmode: 'group',
     },
   };
 }

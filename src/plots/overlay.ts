@@ -1,10 +1,16 @@
-import type { CropMask } from '../structures/crop_mask';
-import type { Instances } from '../structures/instances';
-import { rleToCropMask } from '../structures/rle_raster';
-import { type Canvas, canvasOf, canvasToPng, drawContour, type Picture, tintMask } from './canvas';
-import { contourColour } from './palette';
-import { svgToPng } from './png';
-import { escapeXml } from './svg';
+import type { Instances } from '../geometry/instances';
+import type { CropMask } from '../geometry/masks';
+import { rleToCropMask } from '../geometry/rle';
+import {
+  type Canvas,
+  canvasOf,
+  canvasToPng,
+  contourColour,
+  drawContour,
+  type Picture,
+  tintMask,
+} from './canvas';
+import { escapeXml, svgToPng } from './svg';
 
 /** Masks with their classes: truth, or what a prediction becomes. */
 export interface LabelledContours {

@@ -1,7 +1,178 @@
+import { Resvg } from '@resvg/resvg-js';
 import { fnv1a32 } from '../core/rng';
-import type { Axis, Figure, Trace, Values } from './figure';
-import { round, type Scale, scaleOf } from './svg_scale';
-import { colourOf, dashOf, drawTrace } from './svg_trace';
+import { rgb } from './canvas';
+import type { Axis, BarTrace, Figure, HeatmapTrace, ScatterTrace, Trace, Values } from './figure';
+
+/** Where values of an axis stand in the picture. */
+export interface Scale {
+  /** Values that get a mark, and what stands there. */
+  readonly marks: readonly { readonly at: number; readonly label: string }[];
+  /** Room of one name of a categorical axis; of numbers, the whole axis over their count. */
+  readonly band: number;
+  at(value: number | string): number;
+}
+
+/** A scale over all values of an axis: of names where there is one, else of numbers. */
+export function scaleOf(
+  values: Values,
+  from: number,
+  to: number,
+  options: {
+    readonly range?: readonly [number, number];
+    readonly names?: readonly string[];
+    readonly pad?: boolean;
+  } = {},
+): Scale {
+  if (options.names || values.some((value) => typeof value === 'string'))
+    return nameScale(options.names ?? [...new Set(values.map(String))], from, to);
+  const numbers = values as readonly number[];
+  const domain = options.range ?? (options.pad ? padded(extent(numbers)) : extent(numbers));
+  const span = domain[1] - domain[0] || 1;
+  const at = (value: number | string): number =>
+    round(from + ((Number(value) - domain[0]) / span) * (to - from));
+  const marks = ticks(domain).map((tick) => ({ at: at(tick), label: label(tick) }));
+  return { marks, band: Math.abs(to - from) / Math.max(new Set(numbers).size, 1), at };
+}
+
+function nameScale(names: readonly string[], from: number, to: number): Scale {
+  const band = (to - from) / Math.max(names.length, 1);
+  const at = (value: number | string): number => round(from + band * (names.indexOf(String(value)) + 0.5));
+  return { marks: names.map((name) => ({ at: at(name), label: name })), band: Math.abs(band), at };
+}
+
+function extent(values: readonly number[]): [number, number] {
+  const finite = values.filter(Number.isFinite);
+  if (!finite.length) return [0, 1];
+  return finite.reduce<[number, number]>(
+    ([low, high], v) => [Math.min(low, v), Math.max(high, v)],
+    [finite[0], finite[0]],
+  );
+}
+
+function padded([low, high]: readonly [number, number]): [number, number] {
+  const room = (high - low || Math.abs(high) || 1) * 0.06;
+  return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
+}
+
+/** Four to eight round numbers within the domain. */
+function ticks([low, high]: readonly [number, number]): number[] {
+  const rough = (high - low) / 5 || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;
+  const out: number[] = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9; i++)
+    out.push(Number((i * step).toPrecision(12)));
+  return out;
+}
+
+const label = (value: number): string =>
+  Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(0) : String(value);
+
+export const round = (value: number): number => Math.round(value * 10) / 10;
+
+/** The colour that a trace goes by, in the picture and in its legend. */
+export function colourOf(trace: Trace): string {
+  if (trace.type === 'heatmap') return '#000000';
+  if (trace.type === 'bar') return trace.marker.color;
+  return trace.line?.color ?? trace.marker?.color ?? '#000000';
+}
+
+/** The attribute of a line that is not solid, in the picture and in its legend. */
+export function dashOf(trace: Trace): string {
+  return trace.type === 'scatter' ? DASHES[trace.line?.dash ?? 'solid'] : '';
+}
+
+/** One trace as SVG. Bars of several traces stand side by side: `place` of `of`. */
+export function drawTrace(
+  trace: Trace,
+  x: Scale,
+  y: Scale,
+  bars: { readonly place: number; readonly of: number; readonly floor: number },
+): string {
+  const opacity =
+    trace.opacity === undefined ? '' : ` stroke-opacity="${trace.opacity}" fill-opacity="${trace.opacity}"`;
+  const drawn =
+    trace.type === 'scatter'
+      ? drawScatter(trace, x, y)
+      : trace.type === 'bar'
+        ? drawBars(trace, x, y, bars)
+        : drawHeatmap(trace, x, y);
+  return `<g${opacity}>${drawn}</g>`;
+}
+
+const DASHES = { solid: '', dash: ' stroke-dasharray="6 4"', dot: ' stroke-dasharray="2 3"' } as const;
+
+function drawScatter(trace: ScatterTrace, x: Scale, y: Scale): string {
+  const colour = colourOf(trace);
+  const shown = trace.x
+    .map((value, i) => ({ value, other: trace.y[i], i }))
+    .filter(({ value, other }) => isShown(value) && isShown(other));
+  const points = shown.map(({ value, other, i }) => ({ px: x.at(value), py: y.at(other), i }));
+  const path = points.map(({ px, py }) => `${px},${py}`).join(' ');
+  const line = trace.mode.includes('lines')
+    ? `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="${trace.line?.width ?? 2}" stroke-linejoin="round"${dashOf(trace)}/>`
+    : '';
+  const whiskers = trace.error_x
+    ? points.map(({ py, i }) => {
+        const value = Number(trace.x[i]);
+        const low = x.at(value - (trace.error_x?.arrayminus[i] ?? 0));
+        const high = x.at(value + (trace.error_x?.array[i] ?? 0));
+        const end = (at: number): string => `M${at} ${py - 5}V${py + 5}`;
+        return `<path d="M${low} ${py}H${high}${end(low)}${end(high)}" stroke="${colour}" stroke-width="2" fill="none"/>`;
+      })
+    : [];
+  const radius = (trace.marker?.size ?? 7) / 2;
+  const fill = trace.marker?.color ?? colour;
+  const markers = trace.mode.includes('markers')
+    ? points.map(({ px, py }) => `<circle cx="${px}" cy="${py}" r="${radius}" fill="${fill}"/>`)
+    : [];
+  return [line, ...whiskers, ...markers].join('');
+}
+
+const isShown = (value: number | string): boolean => typeof value === 'string' || Number.isFinite(value);
+
+function drawBars(
+  trace: BarTrace,
+  x: Scale,
+  y: Scale,
+  { place, of, floor }: { readonly place: number; readonly of: number; readonly floor: number },
+): string {
+  const room = x.band * 0.8;
+  const width = room / of;
+  return trace.x
+    .map((value, i) => {
+      const left = x.at(value) - room / 2 + place * width;
+      const [top, bottom] = [y.at(trace.y[i]), floor].sort((a, b) => a - b);
+      return `<rect x="${round(left)}" y="${top}" width="${round(width * 0.94)}" height="${round(bottom - top)}" fill="${trace.marker.color}"/>`;
+    })
+    .join('');
+}
+
+function drawHeatmap(trace: HeatmapTrace, x: Scale, y: Scale): string {
+  const most = Math.max(...trace.z.flat(), 1e-12);
+  return trace.z
+    .flatMap((row, r) =>
+      row.map((value, c) => {
+        const [px, py] = [x.at(trace.x[c]), y.at(trace.y[r])];
+        const share = value / most;
+        const ink = share > 0.55 ? '#fff' : '#222';
+        return `<rect x="${round(px - x.band / 2)}" y="${round(py - y.band / 2)}" width="${round(x.band)}" height="${round(y.band)}" fill="${between(trace.colorscale, share)}"/><text x="${px}" y="${py + 4}" text-anchor="middle" fill="${ink}">${trace.text[r][c]}</text>`;
+      }),
+    )
+    .join('');
+}
+
+/** The colour at a share of a scale of two or more. */
+function between(scale: HeatmapTrace['colorscale'], share: number): string {
+  const above = Math.max(
+    1,
+    scale.findIndex(([at]) => at >= share),
+  );
+  const [low, high] = [scale[above - 1], scale[above]];
+  const t = (share - low[0]) / (high[0] - low[0]);
+  const [from, to] = [rgb(low[1]), rgb(high[1])];
+  return `rgb(${from.map((value, k) => Math.round(value + t * (to[k] - value))).join(',')})`;
+}
 
 const MARGIN = { left: 64, right: 24, top: 44, bottom: 60 };
 const LEGEND_ROW = 20;
@@ -127,4 +298,17 @@ export function escapeXml(content: string): string {
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;');
+}
+
+const FONTS = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'].map((name) =>
+  require.resolve(`dejavu-fonts-ttf/ttf/${name}`),
+);
+
+/** SVG text as PNG bytes. The font comes with the packages, so that every machine draws the same. */
+export function svgToPng(svg: string, scale = 2): Buffer {
+  const image = new Resvg(svg, {
+    fitTo: { mode: 'zoom', value: scale },
+    font: { fontFiles: FONTS, loadSystemFonts: false, defaultFontFamily: 'DejaVu Sans' },
+  });
+  return Buffer.from(image.render().asPng());
 }

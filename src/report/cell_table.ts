@@ -1,8 +1,8 @@
-import { type CellShape, measureCell } from '../metrics/cell_shape';
+import type { Instances } from '../geometry/instances';
+import type { CropMask } from '../geometry/masks';
+import { rleToCropMask } from '../geometry/rle';
+import { type CellShape, measureCell } from '../metrics/cells/shape';
 import type { Picture } from '../plots/canvas';
-import type { CropMask } from '../structures/crop_mask';
-import type { Instances } from '../structures/instances';
-import { rleToCropMask } from '../structures/rle_raster';
 
 /** What is measured of one cell. */
 export interface CellRow extends CellShape {

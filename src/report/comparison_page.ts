@@ -1,10 +1,10 @@
 import * as path from 'node:path';
-import { HEADLINE } from '../engine/evaluation/analyse';
-import { type ComparedPair, type Comparison, compareRuns } from '../engine/evaluation/compare';
-import { RunFolder } from '../engine/run/run_folder';
-import { formatInterval } from '../metrics/interval';
+import { HEADLINE } from '../evaluation/analyse';
+import { type ComparedPair, type Comparison, compareRuns } from '../evaluation/compare';
+import { formatInterval } from '../metrics/statistics/interval';
 import { intervalFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
+import { RunFolder } from '../runs/run_folder';
 import { htmlPage, table } from './html';
 import { curvesSection, figure, lineageSection, METRIC_NAMES, settingsSection } from './sections';
 

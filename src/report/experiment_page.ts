@@ -1,11 +1,11 @@
-import type { Look } from '../engine/config/types';
-import { analyse } from '../engine/evaluation/analyse';
-import { type Evaluation, evaluateRun } from '../engine/evaluation/evaluate';
-import { RunFolder } from '../engine/run/run_folder';
-import type { ComparedVariant, JudgedClaim } from '../engine/study/comparison';
-import type { Study } from '../engine/study/run_study';
+import type { Look } from '../config/schema';
+import { analyse } from '../evaluation/analyse';
+import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
 import { intervalFigure, thresholdFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
+import { RunFolder } from '../runs/run_folder';
+import type { ComparedVariant, JudgedClaim } from '../studies/comparison';
+import type { Study } from '../studies/run_study';
 import {
   claimCells,
   metricCells,
@@ -16,7 +16,7 @@ import {
   variantCells,
 } from './experiment_tables';
 import { htmlPage, picture, table } from './html';
-import { gallery } from './pictures';
+import { gallery } from './images';
 import { curvesSection, figure, lineageSection, scoresSection, settingsSection } from './sections';
 
 /** The page of an experiment: what was claimed, what was found with its uncertainty, and what each run did. */

@@ -1,13 +1,14 @@
 import { formatDuration } from '../core/progress';
-import type { Ablation } from '../engine/evaluation/ablate';
-import { HEADLINE } from '../engine/evaluation/analyse';
-import type { Evaluation } from '../engine/evaluation/evaluate';
-import { RunFolder, stepsOf } from '../engine/run/run_folder';
-import type { ComparedVariant, JudgedClaim } from '../engine/study/comparison';
-import type { Study } from '../engine/study/run_study';
+import type { Ablation } from '../evaluation/ablate';
+import { HEADLINE } from '../evaluation/analyse';
+import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
+import { type ClassSweep, sweepThresholds } from '../metrics/analysis/threshold_sweep';
 import { detectionsOf } from '../metrics/evaluation_image';
-import { formatInterval } from '../metrics/interval';
-import { type ClassSweep, sweepThresholds } from '../metrics/sweep';
+import { formatInterval } from '../metrics/statistics/interval';
+import { RunFolder } from '../runs/run_folder';
+import type { ComparedVariant, JudgedClaim } from '../studies/comparison';
+import type { Study } from '../studies/run_study';
+import { stepsOf } from '../training/metrics_log';
 import { METRIC_NAMES } from './sections';
 
 /** A table: its header, then its rows; HTML and Markdown are made of the same. */
@@ -128,4 +129,26 @@ export function stepCells(ablation: readonly Ablation[]): Cells {
       formatInterval(effects.f1),
     ]),
   ];
+}
+
+/** The tables of an experiment's page as Markdown, to be quoted. */
+export async function experimentMarkdown({ experiment, comparison, variants, runs }: Study): Promise<string> {
+  const looks = experiment.looks ?? [];
+  const [evaluation] = variants[0].evaluations;
+  const parts = [markdownTable(variantCells(comparison.rows))];
+  if (comparison.claims.length) parts.push(markdownTable(claimCells(comparison.claims)));
+  if (looks.includes('thresholds'))
+    parts.push(markdownTable(thresholdCells(evaluation, sweepOf(evaluation))));
+  if (looks.includes('refinement')) {
+    const { ablation = [] } = await evaluateRun(runs[0].run, { stored: true, ablate: true });
+    parts.push(markdownTable(stepCells(ablation)));
+  }
+  parts.push(markdownTable(runCells(runs)));
+  return parts.join('\n');
+}
+
+function markdownTable([header, rows]: Cells): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('');
 }

@@ -1,15 +1,14 @@
 import * as path from 'node:path';
 import { writeFileAtomic, writeJson } from '../core/files';
 import { writeDatasetInfo } from '../data/dataset_info';
-import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exchange/coco_results_export';
-import { cellFeatures, geoJson } from '../data/exchange/geojson_export';
+import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exporters/coco';
+import { cellFeatures, geoJson } from '../data/exporters/geojson';
 import { writeRecord } from '../data/write_dataset';
-import { contourColour, rgb } from '../plots/palette';
-import { toLabelMaps } from '../postprocess/overlaps';
-import type { Instances } from '../structures/instances';
+import type { Instances } from '../geometry/instances';
+import { toLabelMaps } from '../inference/postprocess/overlaps';
+import { contourColour, rgb } from '../plots/canvas';
 import { type CellRow, cellColumns, cellLine, csvText, measureCells } from './cell_table';
-import type { TrueCells } from './outcomes';
-import { drawOverlay } from './pictures';
+import { drawOverlay, type TrueCells } from './images';
 import { viewerHtml } from './viewer/viewer_page';
 
 /** What predictions can be written as. */

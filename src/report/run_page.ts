@@ -1,13 +1,19 @@
 import { UsageError } from '../core/errors';
 import { formatDuration } from '../core/progress';
-import { analyse } from '../engine/evaluation/analyse';
-import type { Evaluation } from '../engine/evaluation/evaluate';
-import { type Metrics, stepsOf } from '../engine/run/run_folder';
+import { analyse } from '../evaluation/analyse';
+import type { Evaluation } from '../evaluation/evaluate';
 import { escapeXml } from '../plots/svg';
-import { curvePoints } from './curve_points';
+import { type Metrics, stepsOf } from '../training/metrics_log';
 import { htmlPage, picture, table } from './html';
-import { drawEvaluated, drawExamples, worstAndBest } from './pictures';
-import { curvesSection, errorsSection, lineageSection, scoresSection, settingsSection } from './sections';
+import { drawEvaluated, drawExamples, worstAndBest } from './images';
+import {
+  curvePoints,
+  curvesSection,
+  errorsSection,
+  lineageSection,
+  scoresSection,
+  settingsSection,
+} from './sections';
 import { viewerFrame, viewerHtml } from './viewer/viewer_page';
 
 export interface RunPageOptions {

@@ -1,21 +1,27 @@
 import * as fs from 'node:fs';
 import { readJson } from '../core/files';
-import { type Analysis, HEADLINE, type Headline } from '../engine/evaluation/analyse';
-import type { Evaluation } from '../engine/evaluation/evaluate';
-import type { Effective } from '../engine/run/effective';
-import type { Environment } from '../engine/run/environment';
-import type { Lineage } from '../engine/run/lineage';
-import { type Metrics, RunFolder, stepsOf } from '../engine/run/run_folder';
-import { matchCoco } from '../metrics/coco';
-import { precisionRecallCurve } from '../metrics/coco_summary';
+import { type Analysis, HEADLINE, type Headline } from '../evaluation/analyse';
+import type { Evaluation } from '../evaluation/evaluate';
+import { matchCoco } from '../metrics/coco/evaluate';
+import { precisionRecallCurve } from '../metrics/coco/summary';
 import { detectionsOf } from '../metrics/evaluation_image';
-import { formatInterval } from '../metrics/interval';
+import { formatInterval } from '../metrics/statistics/interval';
+import { accuracyFigure, lossFigure } from '../plots/curves';
 import { confusionFigure, foundFigure, precisionRecallFigure } from '../plots/evaluation_figures';
 import type { Figure } from '../plots/figure';
-import { accuracyFigure, lossFigure } from '../plots/loss_curves';
 import { escapeXml, figureToSvg } from '../plots/svg';
-import { curvePoints } from './curve_points';
+import type { Effective } from '../runs/applied';
+import type { Environment, Lineage } from '../runs/provenance';
+import { RunFolder } from '../runs/run_folder';
+import { epochsOf, type Metrics, stepsOf } from '../training/metrics_log';
 import { table } from './html';
+
+/** Validations as points of a curve. */
+export function curvePoints(metrics: readonly Metrics[]): { step: number; total: number; AP50: number }[] {
+  return epochsOf(metrics).flatMap(({ step, validation }) =>
+    validation ? [{ step, total: validation.total, AP50: validation.AP50 }] : [],
+  );
+}
 
 /** Names of the headline numbers as a person reads them. */
 export const METRIC_NAMES: Readonly<Record<Headline, string>> = {

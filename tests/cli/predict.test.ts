@@ -2,10 +2,10 @@ import * as assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { writeTiff } from '../../src/data/tiff/write_tiff';
-import { MODELS } from '../../src/detection/config';
-import { MaskRcnn } from '../../src/detection/mask_rcnn';
-import { writePortableModel } from '../../src/weights/portable';
+import { MODELS } from '../../src/config/architectures';
+import { writeTiff } from '../../src/data/formats/tiff/write_tiff';
+import { MaskRcnn } from '../../src/models/mask_rcnn';
+import { writePortableModel } from '../../src/models/weights/portable';
 import { ROOT, withTemporaryFolder } from '../support';
 
 const cytobench = (...args: string[]) =>

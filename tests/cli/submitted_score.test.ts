@@ -3,16 +3,16 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { strFromU8, unzipSync } from 'fflate';
+import { MODELS } from '../../src/config/architectures';
 import { createRng } from '../../src/core/rng';
 import { openDataset } from '../../src/data/dataset';
-import { cocoResults } from '../../src/data/exchange/coco_results_export';
-import { MODELS } from '../../src/detection/config';
-import { score } from '../../src/engine/evaluation/evaluate';
-import { SUBMISSION_FILE, zipResults } from '../../src/engine/prediction/submit';
-import { loadValidationSet } from '../../src/engine/training/validation';
-import type { Instances } from '../../src/structures/instances';
-import { encodeCropMask } from '../../src/structures/rle_raster';
-import type { PortableModel } from '../../src/weights/portable';
+import { cocoResults } from '../../src/data/exporters/coco';
+import { score } from '../../src/evaluation/evaluate';
+import { SUBMISSION_FILE, zipResults } from '../../src/evaluation/submit';
+import type { Instances } from '../../src/geometry/instances';
+import { encodeCropMask } from '../../src/geometry/rle';
+import type { PortableModel } from '../../src/models/weights/portable';
+import { loadValidationSet } from '../../src/training/validation';
 import { ROOT, withTemporaryFolder } from '../support';
 
 const cytobench = (...args: string[]) => {

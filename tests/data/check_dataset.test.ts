@@ -48,7 +48,7 @@ describe('data check', () => {
         writeSound(part);
         await make(part);
         const call = `['data', 'check', ${JSON.stringify(part)}, '--json']`;
-        const memory = JSON.stringify(path.join(ROOT, 'dist', 'src', 'core', 'memory.js'));
+        const memory = JSON.stringify(path.join(ROOT, 'dist', 'src', 'core', 'process.js'));
         const report = `process.stderr.write(JSON.stringify({ code, rss: 1024 * require(${memory}).peakRssMb() }))`;
         const script = `require(${JSON.stringify(MAIN)}).main(${call}).then((code) => ${report})`;
         const run = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 20000 });

@@ -2,8 +2,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { encodeTiff, writeTiff } from '../../src/data/tiff/write_tiff';
-import { basicFields, bigEndianTiff } from './big_endian_tiff';
+import { encodeTiff, writeTiff } from '../../src/data/formats/tiff/write_tiff';
+import { basicFields, bigEndianTiff } from './formats/big_endian_tiff';
 
 /** One way to damage a sound data set: does it, and tells the file and the line that must be reported. */
 export interface Damage {

@@ -4,8 +4,8 @@ import * as path from 'node:path';
 import { openDataset } from '../../src/data/dataset';
 import { writeDatasetInfo } from '../../src/data/dataset_info';
 import { extractInstances } from '../../src/data/extract_instances';
+import { writeTiff } from '../../src/data/formats/tiff/write_tiff';
 import { recordToSample } from '../../src/data/record';
-import { writeTiff } from '../../src/data/tiff/write_tiff';
 import { itWithShared, sharedPath, withTemporaryFolder } from '../support';
 
 describe('extractInstances', () => {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as path from 'node:path';
 import sharp from 'sharp';
-import { AUGMENTATION_LEVELS } from '../../src/data/augmentation/levels';
-import { syntheticDataset } from '../../src/data/synth/synthesize';
+import { syntheticDataset } from '../../src/data/synthetic/synthesize';
+import { AUGMENTATION_LEVELS } from '../../src/data/transforms/transforms';
 import { writeDataset } from '../../src/data/write_dataset';
-import { previewSheet } from '../../src/report/preview_sheet';
+import { previewSheet } from '../../src/report/images';
 import { ROOT, withTemporaryFolder } from '../support';
 
 const MAIN = path.join(ROOT, 'dist', 'src', 'cli', 'main.js');

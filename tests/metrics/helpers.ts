@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Instances } from '../../src/structures/instances';
-import { type Rle, rleBox } from '../../src/structures/rle';
-import { encodeCropMask } from '../../src/structures/rle_raster';
+import type { Instances } from '../../src/geometry/instances';
+import { encodeCropMask, type Rle, rleBox } from '../../src/geometry/rle';
 
 /** A filled rectangle in an image [height, width]. */
 export function rectangle(

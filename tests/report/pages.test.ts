@@ -3,13 +3,13 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
-import type { Experiment } from '../../src/engine/config/types';
-import { evaluateRun } from '../../src/engine/evaluation/evaluate';
-import { RunFolder } from '../../src/engine/run/run_folder';
-import { runStudy } from '../../src/engine/study/run_study';
+import type { Experiment } from '../../src/config/schema';
+import { evaluateRun } from '../../src/evaluation/evaluate';
 import { experimentPage } from '../../src/report/experiment_page';
 import { runPage } from '../../src/report/run_page';
-import { TINY, trainTiny } from '../engine/runs';
+import { RunFolder } from '../../src/runs/run_folder';
+import { runStudy } from '../../src/studies/run_study';
+import { TINY, trainTiny } from '../runs/runs';
 import { browserPath, withTemporaryFolder } from '../support';
 
 const EXPERIMENT: Experiment = {

@@ -4,11 +4,11 @@ import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { createRng } from '../../src/core/rng';
+import type { CropMask } from '../../src/geometry/masks';
+import { encodeCropMask, rleToCropMask } from '../../src/geometry/rle';
 import { packViewer, type ViewedImage } from '../../src/report/viewer/pack';
 import { viewerFrame, viewerHtml } from '../../src/report/viewer/viewer_page';
-import type { CropMask } from '../../src/structures/crop_mask';
-import { encodeCropMask, rleToCropMask } from '../../src/structures/rle_raster';
-import { drawn } from '../postprocess/helpers';
+import { drawn } from '../inference/postprocess/helpers';
 import { browserPath, withTemporaryFolder } from '../support';
 
 const disc = (x: number, y: number, radius: number): CropMask => {

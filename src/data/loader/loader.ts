@@ -1,10 +1,9 @@
 import { ConfigError, DataError } from '../../core/errors';
-import type { Augmentation } from '../augmentation/levels';
-import { checkTransforms } from '../augmentation/transforms';
 import type { Dataset } from '../dataset';
-import type { Sample } from '../sample';
+import type { Sample } from '../record';
+import { type Augmentation, checkTransforms } from '../transforms/transforms';
 import { SampleMaker } from './make_sample';
-import { epochOrder } from './order';
+import { epochOrder } from './sampler';
 import { WorkerPool } from './worker_pool';
 
 export interface LoaderOptions {

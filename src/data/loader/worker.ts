@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { type DatasetSource, reopenDataset } from '../dataset_source';
-import type { Sample } from '../sample';
+import type { DatasetSource } from '../dataset';
+import type { Sample } from '../record';
 import { type SampleJob, SampleMaker, type SampleRecipe } from './make_sample';
+import { reopenDataset } from './reopen';
 
 /** What the thread is started with. */
 export interface WorkerStart {

@@ -1,8 +1,8 @@
 import * as path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { DataError } from '../../core/errors';
-import type { DatasetSource } from '../dataset_source';
-import type { Sample } from '../sample';
+import type { DatasetSource } from '../dataset';
+import type { Sample } from '../record';
 import type { SampleJob, SampleRecipe } from './make_sample';
 import type { WorkerReply, WorkerRequest, WorkerStart } from './worker';
 

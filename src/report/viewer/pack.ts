@@ -1,11 +1,11 @@
-import { contourColour } from '../../plots/palette';
-import { type Contour, traceContours } from '../../structures/contour';
-import type { CropMask } from '../../structures/crop_mask';
-import type { Instances } from '../../structures/instances';
-import { sortByScore } from '../../structures/nms';
-import { rleToCropMask } from '../../structures/rle_raster';
+import { type Contour, traceContours } from '../../geometry/contour';
+import type { Instances } from '../../geometry/instances';
+import type { CropMask } from '../../geometry/masks';
+import { sortByScore } from '../../geometry/nms';
+import { rleToCropMask } from '../../geometry/rle';
+import { contourColour } from '../../plots/canvas';
 import { measureCells } from '../cell_table';
-import { coveredCells, type TrueCells } from '../outcomes';
+import { coveredCells, type TrueCells } from '../images';
 import type { PackedRing, ViewedShape, ViewerData } from './viewer_data';
 
 export interface ViewedImage {

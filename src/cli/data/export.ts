@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { createProgress } from '../../core/progress';
+import { answer, type CommonOptions, withCommonOptions } from '../command';
+
+interface ExportOptions extends CommonOptions {
+  readonly out: string;
+}
+
+/** `data export coco`. */
+export function registerDataExport(data: Command): void {
+  const group = data.command('export').description('convert a data set into a foreign format');
+  withCommonOptions(
+    group
+      .command('coco <dir>')
+      .description('COCO annotations with run-length masks')
+      .requiredOption('--out <file>', 'the annotations (JSON)'),
+  ).action(async (dir: string, options: ExportOptions) => {
+    const { openDataset } = await import('../../data/dataset');
+    const { exportCoco } = await import('../../data/exporters/coco');
+    const { writeFileAtomic } = await import('../../core/files');
+    const dataset = await openDataset(dir);
+    const progress = createProgress({ label: 'export', total: dataset.ids.length, unit: 'images' });
+    const document = await exportCoco(dataset, (done, _total, id) => progress.update(done, id));
+    writeFileAtomic(options.out, `${JSON.stringify(document)}\n`);
+    progress.finish();
+    const { images, annotations } = document;
+    const counts = { out: options.out, images: images.length, annotations: annotations.length };
+    answer(
+      options,
+      counts,
+      () => `${options.out}: ${images.length} images, ${annotations.length} annotations`,
+    );
+  });
+}

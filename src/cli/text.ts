@@ -1,0 +1,93 @@
+import type { Ablation } from '../evaluation/ablate';
+import type { Headline } from '../evaluation/analyse';
+import type { FoundShare } from '../metrics/analysis/breakdown';
+import type { CocoScores, CocoSummary } from '../metrics/coco/summary';
+import type { PairedInterval } from '../metrics/statistics/interval';
+
+const COLUMNS = ['AP', 'AP50', 'AP75', 'AR', 'APsmall', 'APmedium', 'APlarge'] as const;
+
+/** A table: all classes, then each one; `-` where a class has no truth. */
+export function formatScores(title: string, summary: CocoSummary, classes: readonly string[]): string {
+  const width = Math.max(8, ...classes.map((name) => name.length));
+  const line = (name: string, scores: CocoScores): string =>
+    `${name.padEnd(width)}${COLUMNS.map((key) => formatScore(scores[key]).padStart(10)).join('')}`;
+  return [
+    `${title.padEnd(width)}${COLUMNS.map((key) => key.padStart(10)).join('')}`,
+    line('all', summary),
+    ...classes.map((name, k) => line(name, summary.perClass[k])),
+    `at most ${summary.maxDets} detections counted per image and class`,
+  ].join('\n');
+}
+
+/** Four decimals; `-` for COCO's -1 (nothing to find) and for null. */
+export function formatScore(value: number | null): string {
+  return value === null || value < 0 ? '-' : value.toFixed(4);
+}
+
+/** Cells found of those there, part by part. */
+export function formatShares(shares: readonly FoundShare[]): string {
+  return shares.map(({ name, found, truths }) => `${name} ${found}/${truths}`).join(', ');
+}
+
+/** Truth by row, what it was taken for by column; the last of both is background. */
+export function formatConfusion(
+  classes: readonly string[],
+  matrix: readonly (readonly number[])[],
+): string[] {
+  const names = [...classes, 'background'];
+  const width = Math.max(...names.map(({ length }) => length), 6) + 2;
+  const row = (name: string, cells: readonly (string | number)[]): string =>
+    `${name.padEnd(width)}${cells.map((cell) => String(cell).padStart(width)).join('')}`;
+  return [row('truth \\ found', names), ...matrix.map((cells, r) => row(names[r], cells))];
+}
+
+const SHOWN: readonly Headline[] = ['AP50', 'AP', 'pq', 'f1'];
+
+/** What `--json` holds of one step and one metric. */
+interface Effect {
+  readonly without: number | null;
+  readonly with: number | null;
+  readonly difference: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly groups: number;
+  readonly shown: boolean;
+}
+
+/** The table as JSON has it: metrics beside the step's name. */
+export function ablationRows(ablation: readonly Ablation[]): Record<string, unknown>[] {
+  return ablation.map(({ step, setting, byDefault, effects }) => ({
+    step,
+    setting,
+    byDefault,
+    ...Object.fromEntries(SHOWN.map((metric) => [metric, effectOf(effects[metric])])),
+  }));
+}
+
+/** The table as lines: the difference with its interval, an asterisk where that leaves out zero. */
+export function formatAblation(ablation: readonly Ablation[]): string[] {
+  const names = ablation.map(({ step, byDefault }) => `${step}${byDefault ? ' (on)' : ''}`);
+  const width = Math.max(...names.map((name) => name.length));
+  const cell = ({ value, low, high, shown }: PairedInterval): string => {
+    if (value === null) return '-'.padEnd(27);
+    const range = low === null || high === null ? '' : ` (${signed(low)} to ${signed(high)})`;
+    return `${signed(value)}${range}${shown ? ' *' : ''}`.padEnd(27);
+  };
+  const [first] = ablation;
+  return [
+    '',
+    `what each step after the model does, ${first?.effects.AP50.groups ?? 0} groups (95 % intervals of the differences; * leaves out zero)`,
+    [''.padEnd(width), ...SHOWN.map((metric) => metric.toUpperCase().padEnd(27))].join('  ').trimEnd(),
+    ...ablation.map(({ effects }, i) =>
+      [names[i].padEnd(width), ...SHOWN.map((metric) => cell(effects[metric]))].join('  ').trimEnd(),
+    ),
+  ];
+}
+
+function effectOf({ a, b, value, low, high, groups, shown }: PairedInterval): Effect {
+  return { without: a, with: b, difference: value, low, high, groups, shown };
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '' : '+'}${value.toFixed(3)}`;
+}

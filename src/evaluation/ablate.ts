@@ -1,0 +1,135 @@
+import { type Instances, selectInstances } from '../geometry/instances';
+import { REPORT_BOUNDARY } from '../inference/postprocess/boundary';
+import { DEFAULT_MASK_NMS } from '../inference/postprocess/mask_nms';
+import { REPORT_MORPHOLOGY } from '../inference/postprocess/morphology';
+import { type RefineSettings, refine } from '../inference/postprocess/refine';
+import { applyThresholds, REPORT_SIZE_SCORE } from '../inference/postprocess/scores';
+import { GUIDED_SOFT_MASK } from '../inference/postprocess/soft_masks';
+import type { PredictOptions } from '../inference/predictor';
+import { DEFAULT_VIEWS } from '../inference/test_time_augmentation';
+import { sweepThresholds } from '../metrics/analysis/threshold_sweep';
+import { detectionsOf } from '../metrics/evaluation_image';
+import type { PairedInterval } from '../metrics/statistics/interval';
+import { type Compared, compareEvaluations, type Headline } from './analyse';
+
+/** What one step between the model and the answer does to the numbers of a data set. */
+export interface Ablation {
+  readonly step: string;
+  /** Its values, in words. */
+  readonly setting: string;
+  /** Whether an answer goes through it unless asked otherwise. */
+  readonly byDefault: boolean;
+  /** `b - a`: with the step less without it, paired by image, intervals over groups. */
+  readonly effects: Readonly<Record<Headline, PairedInterval>>;
+}
+
+/** An answer and the score from which it counts for PQ, AJI and F1. */
+interface Answer {
+  readonly predictions: readonly Instances[];
+  readonly thresholds: readonly number[];
+}
+
+type Predict = (how: PredictOptions) => readonly Instances[];
+
+/**
+ * Each step with and without, everything else as it is by default. Without sub-pixel masks they are pasted as torchvision
+ * does; thresholds are chosen by F1 on the other groups, never on the images that they are tried on.
+ */
+export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?: boolean }): Ablation[] {
+  const own: Answer = { predictions: base.predictions, thresholds: base.about.thresholds };
+  const row = (step: string, setting: string, a: Answer, b: Answer, byDefault = false): Ablation => ({
+    step,
+    setting,
+    byDefault,
+    effects: compareEvaluations(withAnswer(base, a), withAnswer(base, b)),
+  });
+  const step = (settings: Partial<RefineSettings>): Answer => ({
+    ...own,
+    predictions: own.predictions.map((instances) => refine(instances, settings)),
+  });
+  // As in a label map: what is too uncertain to count takes no pixels.
+  const amongCounted = (settings: Partial<RefineSettings>): Answer => ({
+    ...own,
+    predictions: own.predictions.map((instances) => {
+      const counts = (i: number): boolean => instances.scores[i] >= own.thresholds[instances.labels[i] - 1];
+      const rows = [...instances.labels.keys()];
+      const others = selectInstances(
+        instances,
+        rows.filter((i) => !counts(i)),
+      );
+      return joinInstances(refine(selectInstances(instances, rows.filter(counts)), settings), others);
+    }),
+  });
+  const views = tta ? DEFAULT_VIEWS : undefined;
+  const drawn = (masks: PredictOptions['masks']): Answer => ({
+    ...own,
+    predictions: predict({ masks, views }),
+  });
+  const unguided = drawn({ ...GUIDED_SOFT_MASK, guide: 0 });
+  const rows = [
+    row('sub-pixel masks', `boxes wider by ${GUIDED_SOFT_MASK.margin} px`, drawn(null), unguided, true),
+    row('image-guided border', `log odds of colour x ${GUIDED_SOFT_MASK.guide}`, unguided, own, true),
+    row('class thresholds', 'best F1 on the other groups', own, crossThresholds(base)),
+    row('size-aware score', describeSizes(), own, step({ sizeScore: REPORT_SIZE_SCORE })),
+    row(
+      'morphology',
+      `close ${REPORT_MORPHOLOGY.close}, open ${REPORT_MORPHOLOGY.open}`,
+      own,
+      step({ morphology: REPORT_MORPHOLOGY }),
+    ),
+    row(
+      'boundary',
+      `largest piece under ${REPORT_BOUNDARY.largestUnder} px, holes filled`,
+      own,
+      step({ boundary: REPORT_BOUNDARY }),
+    ),
+    row(
+      'mask NMS',
+      `IoU ${DEFAULT_MASK_NMS.within} within, ${DEFAULT_MASK_NMS.across} across classes`,
+      own,
+      step({ maskNms: DEFAULT_MASK_NMS }),
+    ),
+    row('overlaps to the higher score', 'of cells that count', own, amongCounted({ overlaps: 'score' })),
+    row('overlaps split', 'of cells that count', own, amongCounted({ overlaps: 'split' })),
+  ];
+  if (!tta) return rows;
+  const once: Answer = { ...own, predictions: predict({}) };
+  return [...rows, row('test-time augmentation', `${DEFAULT_VIEWS.length} views`, once, own)];
+}
+
+function joinInstances(a: Instances, b: Instances): Instances {
+  return {
+    ...a,
+    boxes: Float32Array.of(...a.boxes, ...b.boxes),
+    scores: Float32Array.of(...a.scores, ...b.scores),
+    labels: Int32Array.of(...a.labels, ...b.labels),
+    masks: [...a.masks, ...b.masks],
+  };
+}
+
+function withAnswer(base: Compared, { predictions, thresholds }: Answer): Compared {
+  return { ...base, predictions, about: { ...base.about, thresholds } };
+}
+
+/** Detections under thresholds that were chosen without their own group; what is left counts whatever its score. */
+function crossThresholds({ set, predictions, about }: Compared): Answer {
+  const groupOf = set.truth.map(({ group, id }) => group ?? id);
+  const classes = about.classes.length;
+  const kept = [...predictions];
+  for (const group of new Set(groupOf)) {
+    const others = [...groupOf.keys()].filter((i) => groupOf[i] !== group);
+    const sweeps = sweepThresholds(
+      others.map((i) => set.truth[i]),
+      others.map((i) => detectionsOf(predictions[i])),
+      { classes },
+    );
+    const thresholds = about.thresholds.map((value, k) => sweeps[k].best ?? value);
+    for (const [i, name] of groupOf.entries())
+      if (name === group) kept[i] = applyThresholds(predictions[i], thresholds);
+  }
+  return { predictions: kept, thresholds: about.classes.map(() => 0) };
+}
+
+function describeSizes(): string {
+  return REPORT_SIZE_SCORE.steps.map(({ share, factor }) => `x ${factor} under ${100 * share} %`).join(', ');
+}

@@ -1,0 +1,86 @@
+import * as path from 'node:path';
+import type { ChannelOrder } from '../data/dataset_info';
+import { readImage } from '../data/formats/image';
+import type { Instances } from '../geometry/instances';
+import type { LoadedModel, PortableModel } from '../models/weights/portable';
+import { type ImagePrediction, type PredictOptions, Predictor } from './predictor';
+import { DEFAULT_VIEWS } from './test_time_augmentation';
+
+/** An image as a person has it. */
+export interface PictureInput {
+  readonly height: number;
+  readonly width: number;
+  /** [height * width * 3], 0..255 */
+  readonly image: Uint8Array;
+  /** Micrometres a pixel, where known. */
+  readonly pixelSize?: number;
+}
+
+/** An image and the cells found in it: what pictures and tables are made of. */
+export interface PredictedPicture extends PictureInput {
+  readonly id: string;
+  readonly channelOrder: ChannelOrder;
+  /** Names of the classes 1..K. */
+  readonly classes: readonly string[];
+  /** By falling score. */
+  readonly instances: Instances;
+}
+
+/** How an answer for a picture is made. */
+export interface AnswerOptions extends Pick<PredictOptions, 'tile' | 'overlap' | 'enlarge' | 'masks'> {
+  /** Least score: one, or one a class. Default: the run's. */
+  readonly threshold?: number | readonly number[];
+  /** Looks at the image in several ways and merges what is found. */
+  readonly tta?: boolean;
+}
+
+/**
+ * The cells of one image, a file or pixels, as the command line gives them: at the magnification of the training images
+ * where both pixel sizes are known, over the run's score thresholds. The caller keeps the model.
+ */
+export async function predict(
+  { model, about }: LoadedModel,
+  image: string | PictureInput,
+  options: AnswerOptions & { readonly pixelSize?: number } = {},
+): Promise<PredictedPicture> {
+  const picture = typeof image === 'string' ? await readPicture(image, about.channelOrder) : image;
+  const pixelSize = options.pixelSize ?? picture.pixelSize;
+  const { instances } = answerPicture(new Predictor(model), about, { ...picture, pixelSize }, options);
+  return {
+    ...picture,
+    id: typeof image === 'string' ? path.parse(image).name : 'image',
+    pixelSize,
+    channelOrder: about.channelOrder,
+    classes: about.classes,
+    instances,
+  };
+}
+
+/** One picture through a predictor, as `predict` says. */
+export function answerPicture(
+  predictor: Predictor,
+  about: PortableModel,
+  picture: PictureInput,
+  { threshold = about.thresholds, tta = false, ...how }: AnswerOptions = {},
+): ImagePrediction {
+  const { pixelSize } = picture;
+  const magnified = pixelSize === undefined || about.pixelSize === null ? 1 : pixelSize / about.pixelSize;
+  return predictor.predict(picture, {
+    ...how,
+    enlarge: how.enlarge ?? about.enlarge * magnified,
+    views: tta ? DEFAULT_VIEWS : undefined,
+    refine: { threshold },
+  });
+}
+
+/** An image file with its channels in the order that a model takes; `from` is the file's own, where it is known. */
+export async function readPicture(
+  file: string,
+  order: ChannelOrder,
+  from: ChannelOrder = order,
+): Promise<PictureInput> {
+  const { data: image, height, width } = await readImage(file);
+  if (from !== order)
+    for (let i = 0; i < image.length; i += 3) [image[i], image[i + 2]] = [image[i + 2], image[i]];
+  return { image, height, width };
+}

@@ -1,0 +1,146 @@
+import type { Instances } from '../geometry/instances';
+import type { DetectOptions, MaskRcnn } from '../models/mask_rcnn';
+import type { ModelImage } from '../models/transform';
+import { type RefineSettings, refine } from './postprocess/refine';
+import { drawSoftMask, GUIDED_SOFT_MASK, type SoftMaskSettings } from './postprocess/soft_masks';
+import { predictViews, type View } from './test_time_augmentation';
+import { joinTiles, placeInstances, type Rect, tileGrid } from './tiling';
+
+export interface PredictOptions {
+  /** Factor by which the network sees the image larger. Default 1. */
+  readonly enlarge?: number;
+  /** Images with a longer side are cut into tiles of this side, in pixels of the image. Default: 1280 / enlarge. */
+  readonly tile?: number;
+  /** Pixels of the image that neighbouring tiles share, at least. Default: 384 / enlarge. */
+  readonly overlap?: number;
+  /** Moves the grid of tiles. */
+  readonly shift?: number;
+  /** How masks are drawn into the image; null: as torchvision pastes them. Default: `GUIDED_SOFT_MASK`. */
+  readonly masks?: SoftMaskSettings | null;
+  /** Looks at the image in each of these ways and merges what is found; default: once, as it is. */
+  readonly views?: readonly View[];
+  /** Steps between the model and the answer; default: none. */
+  readonly refine?: Partial<RefineSettings>;
+}
+
+/** The answer for one image. */
+export interface ImagePrediction {
+  readonly instances: Instances;
+  /** How many pieces the image was seen in. */
+  readonly tiles: number;
+  /** Pieces on which the model's own limit of detections was reached. */
+  readonly atModelLimit: number;
+}
+
+/** Pixels of the network's input: up to this side an image is predicted under the model's own limits. */
+const NETWORK_WHOLE = 1024;
+/** The largest side seen at once, and what neighbours share: what lies 192 pixels from a seam feels little of it. */
+const NETWORK_TILE = 1280;
+const NETWORK_OVERLAP = 384;
+/**
+ * Side of the blocks that the limits of proposals are shared out over. Twice the pyramid's coarsest stride: tiles that
+ * begin at its multiples have their anchors and their blocks where the whole image has them.
+ */
+const BLOCK = 128;
+
+/** A model that predicts images of any size. It does not own the model. */
+export class Predictor {
+  constructor(private readonly model: MaskRcnn) {}
+
+  /**
+   * Instances of one image, in its own pixels, by falling score: seen whole where it fits a tile, else in overlapping
+   * tiles whose instances are joined. Memory grows with the tile, and with the image only by its pixels. Images of up
+   * to `NETWORK_WHOLE` are predicted under the model's own limits, as in an evaluation; larger ones have room by area.
+   */
+  predict(picture: ModelImage, options: PredictOptions = {}): ImagePrediction {
+    const { views, enlarge = 1 } = options;
+    const answer = views
+      ? this.predictFrom(views, picture, enlarge, options)
+      : this.predictOnce(picture, options);
+    return options.refine ? { ...answer, instances: refine(answer.instances, options.refine) } : answer;
+  }
+
+  private predictFrom(
+    views: readonly View[],
+    picture: ModelImage,
+    enlarge: number,
+    options: PredictOptions,
+  ): ImagePrediction {
+    let [tiles, atModelLimit] = [0, 0];
+    const instances = predictViews(
+      picture,
+      (seen, scale) => {
+        const one = this.predictOnce(seen, { ...options, enlarge: enlarge * scale });
+        tiles += one.tiles;
+        atModelLimit += one.atModelLimit;
+        return one.instances;
+      },
+      views,
+    );
+    return { instances, tiles, atModelLimit };
+  }
+
+  private predictOnce(picture: ModelImage, options: PredictOptions): ImagePrediction {
+    const { shift = 0, masks = GUIDED_SOFT_MASK } = options;
+    const { height, width } = picture;
+    const asked = options.enlarge ?? 1;
+    const large = Math.max(height, width) * asked > NETWORK_WHOLE;
+    const { enlarge, align } = large ? alignedEnlargement(asked) : { enlarge: asked, align: 1 };
+    // A tile of whole blocks: the anchors of the coarsest level lie where the whole image has them.
+    const tile = options.tile ?? Math.max(1, Math.floor(NETWORK_TILE / enlarge / align)) * align;
+    const overlap = options.overlap ?? Math.min(Math.ceil(NETWORK_OVERLAP / enlarge), tile >> 1);
+    const tiles = tileGrid(height, width, { tile, overlap, align, shift });
+    const detect: DetectOptions = {
+      enlarge,
+      block: large ? BLOCK : undefined,
+      leastScore: leastScore(options, tiles.length),
+      drawMask: masks ? (mask, image) => drawSoftMask(mask, image, masks) : undefined,
+    };
+    const { nmsThreshold, detectionsPerImage } = this.model.config.box;
+    let atModelLimit = 0;
+    const found = tiles.map(({ view }) => {
+      const [instances] = this.model.detect([cutOut(picture, view)], detect);
+      if (!large && instances.labels.length >= detectionsPerImage) atModelLimit++;
+      return placeInstances(instances, view.left, view.top, height, width);
+    });
+    const instances = tiles.length === 1 ? found[0] : joinTiles(tiles, found, { nmsThreshold });
+    return { instances, tiles: tiles.length, atModelLimit };
+  }
+}
+
+/**
+ * The score under which nothing can be part of the answer, so that its mask need not be computed. Of a cell that several
+ * tiles see, one may score less than another: there half of the threshold. Views and size-aware scores change scores.
+ */
+function leastScore({ views, refine }: PredictOptions, tiles: number): number | undefined {
+  const threshold = refine?.threshold ?? null;
+  if (views || refine?.sizeScore || threshold === null) return undefined;
+  const least = typeof threshold === 'number' ? threshold : Math.min(...threshold);
+  return tiles === 1 ? least : least / 2;
+}
+
+/** The part of an image; the image itself where it is all of it. */
+export function cutOut(picture: ModelImage, { left, top, right, bottom }: Rect): ModelImage {
+  const [height, width] = [bottom - top, right - left];
+  if (height === picture.height && width === picture.width) return picture;
+  const length = height * width * 3;
+  const image = picture.image instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+  for (let y = 0; y < height; y++) {
+    const from = ((top + y) * picture.width + left) * 3;
+    image.set(picture.image.subarray(from, from + width * 3), y * width * 3);
+  }
+  return { height, width, image };
+}
+
+/**
+ * The enlargement of a view of a large image, and how many of its pixels are then a block: as asked where that is a
+ * whole number, else the nearest factor for which it is (within 0.4 % for factors up to 2).
+ */
+export function alignedEnlargement(asked: number): { readonly enlarge: number; readonly align: number } {
+  for (let blocks = 1; blocks <= 4; blocks++) {
+    const pixels = (blocks * BLOCK) / asked;
+    if (Math.abs(pixels - Math.round(pixels)) < 1e-9) return { enlarge: asked, align: Math.round(pixels) };
+  }
+  const align = Math.max(1, Math.round((2 * BLOCK) / asked));
+  return { enlarge: (2 * BLOCK) / align, align };
+}

@@ -1,0 +1,133 @@
+import { assignPairs, type CellPair, type ImageCells } from './match';
+
+/** Found, wrongly found, missed, and the sum of the IoU of those found. */
+export interface MatchCounts {
+  readonly tp: number;
+  readonly fp: number;
+  readonly fn: number;
+  readonly iou: number;
+}
+
+/** IoU at which F1 is counted. */
+export const F1_THRESHOLDS: readonly number[] = [0.5, 0.6, 0.7, 0.8, 0.9];
+
+/** All that the cell metrics need of one image: sums, so that images can be pooled, grouped and weighed. */
+export interface ImageCounts {
+  readonly id: string;
+  readonly group?: string;
+  /** [K] IoU over 0.5, classes apart: for PQ. */
+  readonly perClass: readonly MatchCounts[];
+  /** IoU over 0.5, all classes as one: for binary PQ. */
+  readonly binary: MatchCounts;
+  /** [F1_THRESHOLDS] IoU at or over the threshold, classes must agree. */
+  readonly f1: readonly MatchCounts[];
+  /** [F1_THRESHOLDS][K] the same, class by class. */
+  readonly f1PerClass: readonly (readonly MatchCounts[])[];
+  /** Aggregated Jaccard index and its one-to-one variant; null without truth and detections. */
+  readonly aji: number | null;
+  readonly ajiPlus: number | null;
+  /** Pixels of any truth, of any detection, of both. */
+  readonly foreground: ImageCells['foreground'];
+}
+
+/** Everything that is counted in one image; `minScore` leaves out detections of a lower score. */
+export function countCells(cells: ImageCells, classes: number, minScore = -Infinity): ImageCounts {
+  const labels = Array.from({ length: classes }, (_, c) => c + 1);
+  const count = (label: number | undefined, accept: (iou: number) => boolean): MatchCounts =>
+    countMatches(cells, label, accept, minScore);
+  const f1PerClass = F1_THRESHOLDS.map((threshold) =>
+    labels.map((label) => count(label, (iou) => iou >= threshold)),
+  );
+  return {
+    id: cells.id,
+    ...(cells.group === undefined ? {} : { group: cells.group }),
+    perClass: labels.map((label) => count(label, (iou) => iou > 0.5)),
+    binary: count(undefined, (iou) => iou > 0.5),
+    f1: f1PerClass.map(addCounts),
+    f1PerClass,
+    ...aggregatedJaccard(cells),
+    foreground: cells.foreground,
+  };
+}
+
+/** Sums of counts; zeros for none. */
+export function addCounts(list: readonly MatchCounts[]): MatchCounts {
+  const sum = { tp: 0, fp: 0, fn: 0, iou: 0 };
+  for (const { tp, fp, fn, iou } of list) {
+    sum.tp += tp;
+    sum.fp += fp;
+    sum.fn += fn;
+    sum.iou += iou;
+  }
+  return sum;
+}
+
+/**
+ * Matches one to one, the greatest IoU first, within a class or (undefined) over all as one. Over 0.5 no truth can
+ * have two detections, as those share no pixel.
+ */
+export function countMatches(
+  cells: ImageCells,
+  label: number | undefined,
+  accept: (iou: number) => boolean,
+  minScore = -Infinity,
+): MatchCounts {
+  const { truthLabels, labels, scores, ignorable } = cells;
+  const ours = (value: number): boolean => label === undefined || value === label;
+  const candidates = cells.pairs.filter(
+    ({ truth, detection, iou }) =>
+      accept(iou) && ours(truthLabels[truth]) && ours(labels[detection]) && scores[detection] >= minScore,
+  );
+  const matched = greedy(candidates);
+  const takenDetections = new Set(matched.map(({ detection }) => detection));
+  const truths = truthLabels.reduce((n, value) => n + (ours(value) ? 1 : 0), 0);
+  let fp = 0;
+  for (let d = 0; d < labels.length; d++)
+    if (ours(labels[d]) && scores[d] >= minScore && ignorable[d] === 0 && !takenDetections.has(d)) fp++;
+  return {
+    tp: matched.length,
+    fp,
+    fn: truths - matched.length,
+    iou: matched.reduce((sum, { iou }) => sum + iou, 0),
+  };
+}
+
+/** Pairs of which no two share a truth or a detection: the greatest IoU first. */
+export function greedy(pairs: readonly CellPair[]): CellPair[] {
+  const [truths, detections] = [new Set<number>(), new Set<number>()];
+  const order = [...pairs].sort((a, b) => b.iou - a.iou || a.detection - b.detection || a.truth - b.truth);
+  return order.filter(({ truth, detection }) => {
+    if (truths.has(truth) || detections.has(detection)) return false;
+    truths.add(truth);
+    detections.add(detection);
+    return true;
+  });
+}
+
+/**
+ * AJI: each truth with the detection of the greatest IoU, shared pixels over joined pixels, all that is left over
+ * added below. Source: Kumar et al., IEEE TMI 36(7), 2017, algorithm 1 (a detection may serve two truths).
+ * AJI+: one to one, the sum of IoU greatest. Source: Graham et al., HoVer-Net, 2019, `get_fast_aji_plus`.
+ */
+function aggregatedJaccard(cells: ImageCells): { aji: number | null; ajiPlus: number | null } {
+  const { truthSizes, sizes, ignorable, pairs } = cells;
+  const best: (CellPair | undefined)[] = new Array(truthSizes.length).fill(undefined);
+  for (const pair of pairs) if (pair.iou > (best[pair.truth]?.iou ?? 0)) best[pair.truth] = pair;
+  const ratio = (chosen: readonly CellPair[]): number | null => {
+    let [above, below] = [0, 0];
+    const usedTruths = new Set(chosen.map(({ truth }) => truth));
+    const usedDetections = new Set(chosen.map(({ detection }) => detection));
+    for (const { truth, detection, shared } of chosen) {
+      above += shared;
+      below += truthSizes[truth] + sizes[detection] - shared;
+    }
+    for (let t = 0; t < truthSizes.length; t++) if (!usedTruths.has(t)) below += truthSizes[t];
+    for (let d = 0; d < sizes.length; d++)
+      if (!usedDetections.has(d) && ignorable[d] === 0) below += sizes[d];
+    return below === 0 ? null : above / below;
+  };
+  return {
+    aji: ratio(best.filter((pair): pair is CellPair => pair !== undefined)),
+    ajiPlus: ratio(assignPairs(pairs, ({ iou }) => iou)),
+  };
+}

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import type { MaskRcnnConfig } from '../config/architectures';
+import type { ExperimentConfig, ModelSection } from '../config/schema';
+import { ConfigError } from '../core/errors';
+import type { Precision } from '../runtime/precision';
+import { MaskRcnn } from './mask_rcnn';
+import { fetchWeights, imageNetWeights, isPublished } from './weights/fetch';
+import { type LoadReport, loadState } from './weights/load_state';
+import { openWeights } from './weights/open';
+
+/** A model with its starting weights, and where they came from in words. */
+export interface BuiltModel {
+  readonly model: MaskRcnn;
+  readonly start: string;
+  /** The weights file; null for random weights. */
+  readonly file: string | null;
+  readonly report: LoadReport | null;
+}
+
+/** Builds the model of a configuration and loads what `weights` names. */
+export async function buildModel(
+  config: Pick<ExperimentConfig, 'model' | 'normalisation' | 'runtime'>,
+  seed: number,
+): Promise<BuiltModel> {
+  const source = await findWeights(config.model);
+  const model = new MaskRcnn(networkConfig(config), seed, precisionOf(config));
+  if (!source) return { model, start: 'random weights', file: null, report: null };
+  try {
+    const weights = openWeights(source.file);
+    const report = loadState(model, weights, source.backbone ? (name) => `backbone.body.${name}` : undefined);
+    const fresh = report.replaced.length ? `; fresh for these classes: ${report.replaced.join(', ')}` : '';
+    return { model, start: `${source.words}${fresh}`, file: source.file, report };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+interface Source {
+  readonly file: string;
+  readonly words: string;
+  /** A classification network: its names lack the prefix of the detector's backbone. */
+  readonly backbone: boolean;
+}
+
+async function findWeights({ architecture, weights, backbone }: ModelSection): Promise<Source | null> {
+  if (weights === 'none') return null;
+  if (weights === 'imagenet') {
+    const file =
+      backbone === 'efficientnet_lite0' ? imageNetWeights(backbone) : (await fetchWeights(backbone)).file;
+    return { file, words: `ImageNet weights of ${backbone}, the rest random`, backbone: true };
+  }
+  if (weights === 'coco') {
+    const name = cocoName(architecture);
+    return { file: (await fetchWeights(name)).file, words: `COCO weights (${name})`, backbone: false };
+  }
+  if (isPublished(weights)) {
+    const { file } = await fetchWeights(weights);
+    return { file, words: `published weights ${weights}`, backbone: weights.startsWith('resnet') };
+  }
+  if (existsSync(weights)) return { file: weights, words: `weights of ${weights}`, backbone: false };
+  throw new ConfigError(`model.weights: no such file or name "${weights}"`, {
+    fix: 'Known: imagenet, coco, none, a published name, or a .pth or .safetensors file.',
+  });
+}
+
+function cocoName(architecture: ModelSection['architecture']): string {
+  if (architecture === 'resnet50_fpn') return 'maskrcnn_resnet50_fpn_coco';
+  if (architecture === 'resnet50_fpn_v2') return 'maskrcnn_resnet50_fpn_v2_coco';
+  throw new ConfigError(`model.weights: no COCO weights are published for ${architecture}`, {
+    fix: 'Use --set model.weights=imagenet.',
+  });
+}
+
+/**
+ * The network of a configuration. Normalising twice is normalising once with other numbers:
+ * ((x - m) / d - m) / d = (x - m (1 + d)) / d^2.
+ */
+export function networkConfig({
+  model,
+  normalisation,
+}: Pick<ExperimentConfig, 'model' | 'normalisation'>): MaskRcnnConfig {
+  if (normalisation.times === 1) return model;
+  const { mean, deviation } = model.image;
+  const image = {
+    ...model.image,
+    mean: mean.map((m, c) => m * (1 + deviation[c])),
+    deviation: deviation.map((d) => d * d),
+  };
+  return { ...model, image };
+}
+
+/** The precision of a configuration; `auto` is settled before a run is described. */
+export function precisionOf({ runtime }: Pick<ExperimentConfig, 'runtime'>): Precision {
+  return runtime.precision === 'bfloat16' ? 'bfloat16' : 'float32';
+}

@@ -1,0 +1,215 @@
+// The map of the model: read this first. Modelled on torchvision's generalized_rcnn.py.
+//
+//   images, any size ── transform ──> one padded batch [N, H, W, 3]
+//     ── backbone + pyramid ──> features, strides 4, 8, 16, 32, 64: [N, H_l, W_l, C]
+//     ── region proposal network ──> proposals (typed arrays; no gradient flows through them)
+//     ── RoI heads ──> classes, boxes, masks
+//   training: five losses over sampled anchors and proposals.   testing: instances in the image's own pixels.
+import type { MaskRcnnConfig } from '../config/architectures';
+import { createRng } from '../core/rng';
+import { scaleBoxes } from '../geometry/boxes';
+import type { Instances } from '../geometry/instances';
+import type { CropMask, SoftMask } from '../geometry/masks';
+import { encodeCropMask } from '../geometry/rle';
+import type { Mode } from '../nn/conv';
+import { ParameterStore } from '../nn/parameters';
+import { type Precision, precisionInForce, withPrecision } from '../runtime/precision';
+import { scoped } from '../runtime/scope';
+import { type Scalar, type Tensor4D, tf } from '../runtime/tf';
+import { EfficientNetLite0 } from './backbones/efficientnet_lite';
+import { ResNet } from './backbones/resnet';
+import { roomOf } from './detection_limits';
+import { type Backbone, FeaturePyramid } from './fpn';
+import { MASK_SIZE } from './heads/mask_head';
+import { pasteMask } from './heads/paste_masks';
+import { type MaskedDetections, RoiHeads } from './heads/roi_heads';
+import { RegionProposalNetwork } from './rpn';
+import { type Pick, pickFirst } from './sampler';
+import { withShiftedTruth } from './simulated_proposals';
+import {
+  batchImages,
+  type ImageBatch,
+  type ModelImage,
+  resizedSize,
+  resizeTarget,
+  type Target,
+} from './transform';
+
+/** The five terms, by torchvision's names. */
+export const LOSS_NAMES = [
+  'loss_classifier',
+  'loss_box_reg',
+  'loss_mask',
+  'loss_objectness',
+  'loss_rpn_box_reg',
+] as const;
+export type LossName = (typeof LOSS_NAMES)[number];
+export type Losses = Record<LossName, Scalar>;
+
+export interface LossOptions {
+  /** Whether live norms use, and move by, the batch's statistics. */
+  readonly training: boolean;
+  /** How anchors and regions are sampled. */
+  readonly pick: Pick;
+  /** Factor by which the network sees the images larger. Default 1. */
+  readonly enlarge?: number;
+  /** Adds proposals near the true cells, as many as a network that has learned finds: what its steps will cost. */
+  readonly asIfLearned?: boolean;
+}
+
+export interface DetectOptions {
+  /** Factor by which the network sees the images larger: small cells gain from it. Default 1. */
+  readonly enlarge?: number;
+  /**
+   * For views of large images: the limits of proposals are shared out over blocks of this side, pixels of the
+   * network's input and a multiple of its coarsest stride, that of detections grows with the view's area.
+   */
+  readonly block?: number;
+  /** Leaves out what scores less, before its mask is computed. Default: all over the model's own threshold. */
+  readonly leastScore?: number;
+  /** Draws a mask into its image, [height, width] pixels. Default: as torchvision pastes it. */
+  readonly drawMask?: (mask: SoftMask, image: ModelImage) => CropMask;
+}
+
+/** Mask R-CNN (He et al. 2017) with a feature pyramid. */
+export class MaskRcnn {
+  /** Everything it was built from. Nothing reads it later, so it is frozen: a change would not act. */
+  readonly config: MaskRcnnConfig;
+  readonly parameters: ParameterStore;
+  readonly backbone: Backbone;
+  readonly pyramid: FeaturePyramid;
+  readonly rpn: RegionProposalNetwork;
+  readonly roiHeads: RoiHeads;
+  /** In force, which is float32 where the kernels for another are missing. */
+  readonly precision: Precision;
+
+  /**
+   * @param seed of the initial weights; null leaves zeros, for weights that are loaded next.
+   * @param precision of its products, whatever else the process computes.
+   */
+  constructor(wanted: MaskRcnnConfig, seed: number | string | null = 0, precision: Precision = 'float32') {
+    this.precision = precisionInForce(precision);
+    const config = frozen(structuredClone(wanted));
+    this.config = config;
+    this.parameters = new ParameterStore(seed === null ? null : createRng(seed).fork('weights'));
+    const norm = { mode: config.norm, epsilon: config.normEpsilon };
+    this.backbone =
+      config.backbone === 'efficientnet_lite0'
+        ? new EfficientNetLite0(this.parameters, norm)
+        : new ResNet(this.parameters, config.backbone, norm);
+    this.pyramid = new FeaturePyramid(this.parameters, this.backbone.channels, config);
+    this.rpn = new RegionProposalNetwork(this.parameters, config);
+    this.roiHeads = new RoiHeads(this.parameters, config);
+  }
+
+  /** Five maps [N, H_l, W_l, C], strides 4 to 64. */
+  features(batch: ImageBatch, mode: Mode): Tensor4D[] {
+    return withPrecision(this.precision, () =>
+      this.pyramid.apply(this.backbone.apply(batch.tensor, mode), mode),
+    );
+  }
+
+  /**
+   * The five losses of a batch. Call it inside `computeGradients` (which keeps the tape) or `tf.tidy`.
+   * An image without instances is normal: its box and mask terms are 0.
+   */
+  losses(images: readonly (ModelImage & Target)[], options: LossOptions): Losses {
+    return withPrecision(this.precision, () => this.lossesOf(images, options));
+  }
+
+  private lossesOf(
+    images: readonly (ModelImage & Target)[],
+    { training, pick, enlarge, asIfLearned }: LossOptions,
+  ): Losses {
+    const batch = this.batch(images, true, enlarge);
+    const targets = images.map((image, n) => resizeTarget(image, image, batch.sizes[n]));
+    const features = this.features(batch, { training });
+    const rpn = this.rpn.apply(features, batch);
+    const found = this.rpn.propose(rpn, batch.sizes, true);
+    const proposals = asIfLearned ? found.map((own, n) => withShiftedTruth(own, targets[n])) : found;
+    const rpnLosses = this.rpn.losses(rpn, targets, pick);
+    const roiLosses = this.roiHeads.losses(
+      features.slice(0, 4),
+      proposals,
+      targets,
+      batch.sizes,
+      { training },
+      pick,
+    );
+    return {
+      loss_classifier: roiLosses.classifier,
+      loss_box_reg: roiLosses.boxRegression,
+      loss_mask: roiLosses.mask,
+      loss_objectness: rpnLosses.objectness,
+      loss_rpn_box_reg: rpnLosses.boxRegression,
+    };
+  }
+
+  /** The losses without gradients, norms as in testing and fixed sampling: what validation reports. Touches nothing. */
+  evaluateLosses(images: readonly (ModelImage & Target)[], enlarge = 1): Record<LossName, number> {
+    const losses = tf.tidy(() => this.losses(images, { training: false, pick: pickFirst, enlarge }));
+    const values = {} as Record<LossName, number>;
+    for (const name of LOSS_NAMES) {
+      values[name] = losses[name].dataSync()[0];
+      losses[name].dispose();
+    }
+    return values;
+  }
+
+  /** One padded batch, each image enlarged by `enlarge` and then resized as the configuration says. */
+  batch(images: readonly ModelImage[], training: boolean, enlarge = 1): ImageBatch {
+    const { image } = this.config;
+    const sizes = images.map(({ height, width }) =>
+      resizedSize(Math.round(height * enlarge), Math.round(width * enlarge), image, training),
+    );
+    return batchImages(images, sizes, image);
+  }
+
+  /** Instances of every image, in its own pixels, by falling score. Leaves no tensor behind. */
+  detect(
+    images: readonly ModelImage[],
+    { enlarge = 1, block, leastScore, drawMask = pasteMask }: DetectOptions = {},
+  ): Instances[] {
+    const find = (): Instances[] => {
+      const batch = this.batch(images, false, enlarge);
+      const features = this.features(batch, { training: false });
+      const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false, block);
+      const area = Math.max(...batch.sizes.map(([height, width]) => height * width));
+      const room = block === undefined ? 1 : roomOf(area);
+      const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes, room, leastScore);
+      return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n], drawMask));
+    };
+    return scoped(() => withPrecision(this.precision, find));
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
+}
+
+function toInstances(
+  found: MaskedDetections,
+  image: ModelImage,
+  [h, w]: readonly [number, number],
+  drawMask: Required<DetectOptions>['drawMask'],
+): Instances {
+  const { height, width } = image;
+  const boxes = h === height && w === width ? found.boxes : scaleBoxes(found.boxes, width / w, height / h);
+  const area = MASK_SIZE * MASK_SIZE;
+  const masks = Array.from(found.labels, (_, i) => {
+    const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+    const probabilities = found.maskProbabilities.subarray(i * area, (i + 1) * area);
+    return encodeCropMask(
+      drawMask({ box: [x1, y1, x2, y2], size: MASK_SIZE, probabilities }, image),
+      height,
+      width,
+    );
+  });
+  return { height, width, boxes, scores: found.scores, labels: found.labels, masks };
+}

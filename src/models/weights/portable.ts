@@ -1,0 +1,84 @@
+import { type MaskRcnnConfig, MODEL_NAMES, type ModelName } from '../../config/architectures';
+import { WeightsError } from '../../core/errors';
+import type { MaskRcnn } from '../mask_rcnn';
+import { writeSafetensors } from './formats/safetensors';
+import { modelTensors } from './load_state';
+import { openWeights } from './open';
+
+/** What a portable model file says beside its weights: all that is needed to use them on new images. */
+export interface PortableModel {
+  readonly architecture: ModelName;
+  readonly config: MaskRcnnConfig;
+  /** Class names 1..K. */
+  readonly classes: readonly string[];
+  /** Micrometres a pixel of the training images; null where it is not known. */
+  readonly pixelSize: number | null;
+  readonly channelOrder: 'rgb' | 'bgr';
+  /** Factor by which the network sees images enlarged. */
+  readonly enlarge: number;
+  /** Score threshold of every class. */
+  readonly thresholds: readonly number[];
+}
+
+const FORMAT = 'cytobench-model-1';
+
+/**
+ * Writes one `.safetensors` file: torchvision's names and layout, so that its `load_state_dict(strict=True)` takes the
+ * tensors, and the rest in the header's metadata.
+ */
+export function writePortableModel(file: string, model: MaskRcnn, about: PortableModel): void {
+  const metadata = {
+    format: FORMAT,
+    model: about.architecture,
+    classes: about.classes.join(','),
+    normEpsilon: String(about.config.normEpsilon),
+    cytobench: JSON.stringify(about),
+  };
+  writeSafetensors(file, [...modelTensors(model), ...trackedBatches(model)], metadata);
+}
+
+/** PyTorch's live norms count batches in a scalar that nothing here reads; a strict load wants it present. */
+function trackedBatches(model: MaskRcnn): Parameters<typeof writeSafetensors>[1] {
+  const live = model.parameters
+    .all()
+    .filter(
+      ({ name, torchShape }) =>
+        name.endsWith('.running_mean') && isLive(model, name) && torchShape.length === 1,
+    );
+  return live.map(({ name }) => ({
+    name: name.replace(/running_mean$/, 'num_batches_tracked'),
+    dtype: 'int64' as const,
+    shape: [],
+    data: new Uint8Array(8),
+  }));
+}
+
+/** The scale of a frozen norm is a buffer, that of a live one a parameter. */
+function isLive(model: MaskRcnn, runningMean: string): boolean {
+  return model.parameters.get(runningMean.replace(/running_mean$/, 'weight'))?.buffer === false;
+}
+
+/** Reads what a portable file says; null where the file is weights alone. */
+export function readPortableModel(file: string): PortableModel | null {
+  const { metadata } = openWeights(file);
+  if (metadata.format !== FORMAT) return null;
+  try {
+    const about = JSON.parse(metadata.cytobench) as PortableModel;
+    if (!MODEL_NAMES.includes(about.architecture))
+      throw new Error(`unknown architecture ${about.architecture}`);
+    return about;
+  } catch (error) {
+    throw new WeightsError(`not a usable model file: ${(error as Error).message}`, {
+      where: file,
+      cause: error,
+    });
+  }
+}
+
+/** A trained model with what is needed to use it; the caller disposes `model`. */
+export interface LoadedModel {
+  readonly model: MaskRcnn;
+  readonly about: PortableModel;
+  /** Where it came from: 'best checkpoint of …'. */
+  readonly source: string;
+}

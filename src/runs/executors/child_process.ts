@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import type { PresetName } from '../../config/schema';
+import { CytobenchError } from '../../core/errors';
+import { isRunning, lockOwner } from '../../core/lock';
+import { PACKAGE_ROOT } from '../../core/package_root';
+import type { Metrics } from '../../training/metrics_log';
+import { RunFolder, runsFolder } from '../run_folder';
+import { type RunState, runState } from '../run_list';
+
+/** What a run is started with from a notebook: the words of `cytobench train`. */
+export interface StartOptions {
+  /** `NAME` or `NAME:VARIANT`. */
+  readonly experiment: string;
+  readonly preset?: PresetName;
+  readonly data?: string;
+  readonly split?: string;
+  readonly seed?: number;
+  readonly set?: readonly string[];
+  readonly out?: string;
+  readonly maxMinutes?: number;
+}
+
+/** A run that trains in a process of its own: a restarted kernel neither ends it nor waits for it. */
+export interface RunHandle {
+  readonly dir: string;
+  state(): RunState;
+  metrics(): Metrics[];
+  /** Ends it in order, with a checkpoint; resolves when its process is gone. */
+  stop(): Promise<RunState>;
+  /** Resolves when its process is gone. Throws what ended it, where it failed. */
+  finished(onState?: (state: RunState) => void): Promise<RunState>;
+}
+
+const POLL_MS = 300;
+const LOG = 'log.txt';
+
+/** Starts `cytobench train` as a process of its own and resolves when it has its run folder. */
+export async function startRun(options: StartOptions): Promise<RunHandle> {
+  fs.mkdirSync(runsFolder(), { recursive: true });
+  const log = path.join(runsFolder(), `.starting-${process.pid}-${Date.now().toString(36)}.log`);
+  const descriptor = fs.openSync(log, 'a');
+  const cli = path.join(PACKAGE_ROOT, 'dist', 'src', 'cli', 'main.js');
+  const child = spawn(process.execPath, [cli, ...trainArguments(options)], {
+    detached: true,
+    stdio: ['ignore', descriptor, descriptor],
+  });
+  fs.closeSync(descriptor);
+  child.unref();
+  let exited = false;
+  child.on('exit', () => {
+    exited = true;
+  });
+  child.on('error', () => {
+    exited = true;
+  });
+  for (;;) {
+    const text = fs.readFileSync(log, 'utf8');
+    const dir = /^run (.+)$/m.exec(text)?.[1];
+    if (dir && (fs.existsSync(path.join(dir, 'config.json')) || exited)) {
+      fs.renameSync(log, path.join(dir, LOG));
+      return attachRun(dir);
+    }
+    if (exited) {
+      fs.rmSync(log, { force: true });
+      throw failure(text, 'the run did not start');
+    }
+    await pause();
+  }
+}
+
+/** A run by its folder, whether it is training now or not. */
+export function attachRun(dir: string): RunHandle {
+  const folder = RunFolder.open(dir);
+  return {
+    dir,
+    state: () => runState(dir),
+    metrics: () => folder.metrics(),
+    stop: () => stopRun(dir),
+    finished: async (onState) => {
+      while (lockOwner(folder.file('lock.json'))) {
+        onState?.(runState(dir));
+        await pause();
+      }
+      const state = runState(dir);
+      onState?.(state);
+      const error = state.state === 'complete' ? undefined : lastError(folder.file(LOG));
+      if (error) throw error;
+      return state;
+    },
+  };
+}
+
+/** Asks the process that trains a run to end in order, and waits for it. Nothing happens where none does. */
+export async function stopRun(dir: string, timeoutMs = 120_000): Promise<RunState> {
+  const folder = RunFolder.open(dir);
+  const lock = folder.file('lock.json');
+  const owner = lockOwner(lock);
+  if (!owner) return runState(dir);
+  if (owner.host !== os.hostname())
+    throw new CytobenchError(`is trained by process ${owner.pid} of ${owner.host}`, {
+      where: dir,
+      fix: 'Stop it on that machine.',
+    });
+  process.kill(owner.pid, 'SIGTERM');
+  const began = performance.now();
+  // It lets go of its lock a moment before it is gone.
+  while (lockOwner(lock) || isRunning(owner)) {
+    if (performance.now() - began > timeoutMs)
+      throw new CytobenchError(`process ${owner.pid} did not end within ${timeoutMs / 1000} s`, {
+        where: dir,
+        fix: `End it with \`kill -9 ${owner.pid}\`: what its last checkpoint holds is kept.`,
+      });
+    await pause();
+  }
+  return runState(dir);
+}
+
+function trainArguments(options: StartOptions): string[] {
+  const { experiment, set = [], ...rest } = options;
+  const named = {
+    preset: rest.preset,
+    data: rest.data,
+    split: rest.split,
+    seed: rest.seed,
+    out: rest.out,
+    'max-minutes': rest.maxMinutes,
+  };
+  return [
+    'train',
+    experiment,
+    ...Object.entries(named).flatMap(([name, value]) =>
+      value === undefined ? [] : [`--${name}`, String(value)],
+    ),
+    ...set.flatMap((text) => ['--set', text]),
+  ];
+}
+
+/** What the log says of a run that is neither training nor complete: its own words, or that it was killed. */
+function lastError(log: string): CytobenchError | undefined {
+  const text = fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '';
+  if (/^(time|SIGINT|SIGTERM|complete|early): /m.test(text) || text === '') return undefined;
+  return failure(text, 'its process was killed (out of memory?)');
+}
+
+function failure(log: string, otherwise: string): CytobenchError {
+  const said = /^cytobench: ([\s\S]+)$/m.exec(log)?.[1].trim();
+  const [message, fix] = (said ?? otherwise).split('\n');
+  return new CytobenchError(message, {
+    fix: fix?.trim() ?? (said ? undefined : 'Start it again: it continues from its last checkpoint.'),
+  });
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}

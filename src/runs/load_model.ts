@@ -1,0 +1,84 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { MODEL_NAMES, MODELS, type ModelName } from '../config/architectures';
+import { ConfigError } from '../core/errors';
+import { networkConfig, precisionOf } from '../models/build';
+import { MaskRcnn } from '../models/mask_rcnn';
+import { loadState } from '../models/weights/load_state';
+import { openWeights } from '../models/weights/open';
+import { type LoadedModel, type PortableModel, readPortableModel } from '../models/weights/portable';
+import { loadWeights } from '../training/checkpoint';
+import { RunFolder } from './run_folder';
+
+export interface LoadModelOptions {
+  readonly checkpoint?: 'best' | 'last';
+  /** With bare weights: which architecture they are of. */
+  readonly architecture?: string;
+}
+
+/** Score threshold where a run says nothing else. */
+export const DEFAULT_THRESHOLD = 0.5;
+
+/** Loads a run folder, a portable model file, or bare weights with an architecture named. */
+export function loadModel(where: string, { checkpoint, architecture }: LoadModelOptions = {}): LoadedModel {
+  if (fs.existsSync(where) && fs.statSync(where).isFile()) return loadFile(where, architecture);
+  const folder = RunFolder.open(where);
+  const { config, classes, pixelSize, channelOrder } = folder.describe();
+  // A run finds cells in the precision that it was trained in.
+  const model = new MaskRcnn(networkConfig(config), null, precisionOf(config));
+  const used = loadWeights(folder.dir, model, checkpoint);
+  const about: PortableModel = {
+    architecture: config.model.architecture,
+    config: model.config,
+    classes,
+    pixelSize,
+    channelOrder,
+    enlarge: config.validation.enlarge,
+    thresholds: thresholdsOf(config.prediction.scoreThresholds, classes),
+  };
+  return { model, about, source: `${used} checkpoint of ${where}` };
+}
+
+/** Class names of a run, a model file or bare weights, without loading the model. */
+export function modelClasses(where: string, architecture?: string): readonly string[] {
+  if (fs.existsSync(where) && fs.statSync(where).isFile())
+    return (readPortableModel(where) ?? bare(where, architecture)).classes;
+  return RunFolder.open(where).describe().classes;
+}
+
+function loadFile(file: string, architecture?: string): LoadedModel {
+  const about = readPortableModel(file) ?? bare(file, architecture);
+  const model = new MaskRcnn(about.config, null);
+  loadState(model, openWeights(file));
+  return { model, about, source: file };
+}
+
+/** Weights alone: the number of classes is read off the class predictor. */
+function bare(file: string, architecture?: string): PortableModel {
+  if (!architecture || !MODEL_NAMES.includes(architecture as ModelName))
+    throw new ConfigError('holds weights alone: which model they are of is not said', {
+      where: file,
+      fix: `Name it with --model: ${MODEL_NAMES.join(', ')}.`,
+    });
+  const predictor = openWeights(file).tensors.find(
+    ({ name }) => name === 'roi_heads.box_predictor.cls_score.weight',
+  );
+  const numClasses = predictor?.shape[0] ?? 5;
+  const published = path.basename(file).startsWith('maskrcnn_resnet50_fpn_coco');
+  const base = MODELS[architecture as ModelName];
+  const config = { ...base, numClasses, normEpsilon: published ? 0 : base.normEpsilon };
+  const classes = Array.from({ length: numClasses - 1 }, (_, k) => `class${k + 1}`);
+  return {
+    architecture: architecture as ModelName,
+    config,
+    classes,
+    pixelSize: null,
+    channelOrder: 'rgb',
+    enlarge: 1,
+    thresholds: classes.map(() => DEFAULT_THRESHOLD),
+  };
+}
+
+function thresholdsOf(asked: number | readonly number[], classes: readonly string[]): readonly number[] {
+  return typeof asked === 'number' ? classes.map(() => asked) : asked;
+}

@@ -1,0 +1,127 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { PACKAGE_ROOT } from '../core/package_root';
+import type { Dataset } from '../data/dataset';
+import { chosenThreads } from '../runtime/device';
+import { device, tf } from '../runtime/tf';
+
+/** Where a run came from: code, packages, data and weights. */
+export interface Lineage {
+  readonly code: {
+    /** null outside a git checkout. */
+    readonly commit: string | null;
+    /** What was changed and not committed, as git shows it; empty for a clean tree. */
+    readonly uncommitted: string;
+    /** SHA-256 of package-lock.json. */
+    readonly packages: string | null;
+  };
+  readonly data: {
+    readonly dir: string;
+    /** SHA-256 of every file of the images used, by its path in the folder; empty for data made in memory. */
+    readonly files: Readonly<Record<string, string>>;
+    /** One hash over all of them. */
+    readonly hash: string;
+  };
+  readonly weights: { readonly source: string; readonly sha256: string | null };
+}
+
+/** Reads and hashes what a run is made from. */
+export function traceLineage(
+  dataset: Dataset,
+  ids: readonly string[],
+  weights: { readonly source: string; readonly file: string | null },
+): Lineage {
+  const lock = path.join(PACKAGE_ROOT, 'package-lock.json');
+  const files = dataset.source?.kind === 'folder' ? dataFiles(dataset, ids) : {};
+  const hash = createHash('sha256').update(JSON.stringify(files)).digest('hex');
+  return {
+    code: {
+      commit: git('rev-parse', 'HEAD')?.trim() || null,
+      uncommitted: git('diff', 'HEAD') ?? '',
+      packages: fs.existsSync(lock) ? hashFile(lock) : null,
+    },
+    data: { dir: dataset.dir, files, hash },
+    weights: { source: weights.source, sha256: weights.file === null ? null : hashFile(weights.file) },
+  };
+}
+
+/** Hashes of the image and mask files of `ids`, by their paths in the folder, in order. */
+function dataFiles(dataset: Dataset, ids: readonly string[]): Record<string, string> {
+  const root = path.resolve(dataset.dir);
+  const hashes: Record<string, string> = {};
+  for (const id of [...ids].sort()) {
+    const folder = path.dirname(path.resolve(dataset.imageFile(id)));
+    for (const name of fs.readdirSync(folder).sort()) {
+      const file = path.join(folder, name);
+      if (fs.statSync(file).isFile()) hashes[path.relative(root, file)] = hashFile(file);
+    }
+  }
+  return hashes;
+}
+
+function hashFile(file: string): string {
+  return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
+}
+
+function git(...args: string[]): string | undefined {
+  try {
+    return execFileSync('git', args, {
+      cwd: PACKAGE_ROOT,
+      encoding: 'utf8',
+      maxBuffer: 64e6,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a run was computed on. */
+export interface Environment {
+  readonly cytobench: string;
+  readonly node: string;
+  readonly tensorflow: string;
+  readonly tfjs: string;
+  readonly device: 'cpu' | 'gpu';
+  readonly threads: number;
+  readonly precision: string;
+  /** Whether the native ops were asked for the same bits every time: on a CPU; a GPU has kernels that refuse. */
+  readonly deterministic: boolean;
+  /** Whether a GPU rounds the factors of its products to TF32: only where NVIDIA_TF32_OVERRIDE asks for it. */
+  readonly tf32: boolean;
+  readonly processor: string;
+  readonly memoryMb: number;
+  readonly system: string;
+}
+
+/** The environment of this process. */
+export function currentEnvironment(precision: string): Environment {
+  const packageFile = path.join(PACKAGE_ROOT, 'package.json');
+  const { version } = JSON.parse(fs.readFileSync(packageFile, 'utf8')) as { version: string };
+  return {
+    cytobench: version,
+    node: process.version,
+    tensorflow: tensorflowVersion(),
+    tfjs: tf.version.tfjs,
+    device,
+    threads: chosenThreads(),
+    precision,
+    deterministic: process.env.TF_DETERMINISTIC_OPS === '1',
+    tf32: device === 'gpu' && process.env.NVIDIA_TF32_OVERRIDE !== '0',
+    processor: os.cpus()[0]?.model ?? 'unknown',
+    memoryMb: Math.round(os.totalmem() / 1e6),
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+  };
+}
+
+/** The version of the native library, from the folder that the set-up unpacked it in. */
+export function tensorflowVersion(): string {
+  const native = path.join(PACKAGE_ROOT, '.native');
+  const folder = fs.existsSync(native)
+    ? fs.readdirSync(native).find((name) => /^tensorflow-\d/.test(name))
+    : '';
+  return folder?.replace('tensorflow-', '') || 'unknown';
+}

@@ -1,0 +1,190 @@
+import * as os from 'node:os';
+import type { ExperimentConfig } from '../config/schema';
+import { peakRssMb } from '../core/process';
+import type { Loader } from '../data/loader/loader';
+import type { Sample } from '../data/record';
+import type { MaskRcnn } from '../models/mask_rcnn';
+import type { Parameter } from '../nn/parameters';
+import { withPrecision } from '../runtime/precision';
+import { scoped } from '../runtime/scope';
+import { tf } from '../runtime/tf';
+import { totalSteps } from './loop';
+import { disposeGradients, stepGradients } from './step';
+import type { ValidationSet } from './validation';
+
+/** What a run does to real images, looked at before its first step. Nothing of the run is changed by it. */
+export interface Probe {
+  /** Images that went through, and their sizes as the loader gave them and as the network saw them, [height, width]. */
+  readonly images: readonly {
+    readonly id: string;
+    readonly loaded: readonly [number, number];
+    readonly seen: readonly [number, number];
+    readonly cells: number;
+    readonly transforms: readonly string[];
+  }[];
+  /** Mean and deviation per channel that the network's input undoes, found from what it makes of black and white. */
+  readonly normalisation: { readonly mean: readonly number[]; readonly deviation: readonly number[] };
+  /** Proposals of the first image in training. */
+  readonly proposals: number;
+  /** Detections of the first validation image. */
+  readonly detections: number | null;
+  readonly secondsPerStep: number;
+  readonly secondsPerValidatedImage: number | null;
+  /** Largest resident memory so far, with what the optimizer will keep, MB. */
+  readonly memoryMb: number;
+}
+
+/** Time and memory of a whole run, from what was probed. */
+export interface Estimate {
+  readonly seconds: number;
+  readonly memoryMb: number;
+}
+
+/** Timed steps; the first warms up and does not count. */
+const STEPS = 3;
+
+/** Three steps' gradients on real batches and one detection, without moving anything. */
+export async function probeRun(
+  model: MaskRcnn,
+  parameters: readonly Parameter[],
+  loader: Loader,
+  validation: ValidationSet | null,
+  config: ExperimentConfig,
+): Promise<Probe> {
+  const restore = keepBuffers(model);
+  const seconds: number[] = [];
+  const seen: Sample[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    const batches = await firstBatches(loader, step * config.training.accumulate, config.training.accumulate);
+    if (batches.length === 0) break;
+    seen.push(...batches.flat());
+    const how = { seed: config.seed, step, asIfLearned: true };
+    const started = performance.now();
+    disposeGradients(stepGradients(model, parameters, batches, how).grads);
+    seconds.push((performance.now() - started) / 1000);
+  }
+  restore();
+  const [first] = validation?.samples ?? [];
+  const { enlarge } = config.validation;
+  let validated: { detections: number; seconds: number } | null = null;
+  if (first) {
+    const started = performance.now();
+    const detections = model.detect([first], { enlarge })[0].scores.length;
+    model.evaluateLosses([first], enlarge);
+    validated = { detections, seconds: (performance.now() - started) / 1000 };
+  }
+  return {
+    images: seen.map((sample) => ({
+      id: sample.id,
+      loaded: [sample.height, sample.width] as const,
+      seen: sizeSeen(model, sample),
+      cells: sample.labels.length,
+      transforms: sample.applied ?? [],
+    })),
+    normalisation: normalisationOf(model),
+    proposals: countProposals(model, seen[0]),
+    detections: validated?.detections ?? null,
+    secondsPerStep: Math.min(...(seconds.length > 1 ? seconds.slice(1) : seconds)),
+    secondsPerValidatedImage: validated?.seconds ?? null,
+    memoryMb: Math.round(peakRssMb() + optimizerMb(parameters, config)),
+  };
+}
+
+/** One buffer a parameter, two of AdamW: they are made with the first step. */
+function optimizerMb(parameters: readonly Parameter[], { optimizer }: ExperimentConfig): number {
+  const values = parameters.reduce((sum, { variable }) => sum + variable.size, 0);
+  return (4 * values * (optimizer.kind === 'adamw' ? 2 : 1)) / 1e6;
+}
+
+/** What the whole run will take. */
+export function estimateRun(
+  probe: Probe,
+  config: ExperimentConfig,
+  loader: Loader,
+  validationImages: number,
+): Estimate {
+  const steps = totalSteps(config, loader);
+  const { every, images } = config.validation;
+  const perEpoch = Math.ceil(loader.batchesPerEpoch / config.training.accumulate);
+  const epochs = Math.ceil(steps / perEpoch);
+  const validations = every > 0 ? Math.ceil(epochs / every) : 0;
+  const each = (probe.secondsPerValidatedImage ?? 0) * Math.min(images ?? validationImages, validationImages);
+  return { seconds: steps * probe.secondsPerStep + validations * each, memoryMb: probe.memoryMb };
+}
+
+async function firstBatches(loader: Loader, from: number, count: number): Promise<Sample[][]> {
+  const batches: Sample[][] = [];
+  const start = from % loader.batchesPerEpoch;
+  for await (const batch of loader.epoch(0, { fromBatch: start })) {
+    batches.push(batch);
+    if (batches.length === count) break;
+  }
+  return batches;
+}
+
+/** Live norms move as they look: their statistics are put back. */
+function keepBuffers(model: MaskRcnn): () => void {
+  const kept = model.parameters
+    .all()
+    .filter(({ buffer }) => buffer)
+    .map(({ variable }) => ({ variable, value: tf.keep(variable.clone()) }));
+  return () => {
+    for (const { variable, value } of kept) {
+      variable.assign(value);
+      value.dispose();
+    }
+  };
+}
+
+function sizeSeen(model: MaskRcnn, sample: Sample): readonly [number, number] {
+  return scoped(() => model.batch([sample], true).sizes[0]);
+}
+
+/** (pixel / 255 - mean) / deviation, solved from the network's view of a black and of a white image. */
+function normalisationOf(model: MaskRcnn): Probe['normalisation'] {
+  const seen = (level: number): number[] =>
+    scoped(() => {
+      const image = new Uint8Array(32 * 32 * 3).fill(level);
+      return [
+        ...model
+          .batch([{ image, height: 32, width: 32 }], true)
+          .tensor.dataSync()
+          .slice(0, 3),
+      ];
+    });
+  const black = seen(0);
+  const white = seen(255);
+  const deviation = white.map((value, c) => 1 / (value - black[c]));
+  return { mean: black.map((value, c) => -value * deviation[c]), deviation };
+}
+
+function countProposals(model: MaskRcnn, sample: Sample): number {
+  return scoped(() => {
+    const batch = model.batch([sample], true);
+    const features = model.features(batch, { training: false });
+    const rpn = withPrecision(model.precision, () => model.rpn.apply(features, batch));
+    return model.rpn.propose(rpn, batch.sizes, true)[0].scores.length;
+  });
+}
+
+/** What to do where a run will not fit: lines for a person, none where it fits. */
+export function memoryAdvice(
+  memoryMb: number,
+  { augmentation, training }: ExperimentConfig,
+  totalMb: number = os.totalmem() / 1e6,
+): string[] {
+  if (memoryMb < 0.9 * totalMb) return [];
+  const mends = [
+    ...(training.batchSize > 1
+      ? [
+          `training.batchSize=${Math.ceil(training.batchSize / 2)} with training.accumulate=${2 * training.accumulate}`,
+        ]
+      : []),
+    augmentation.crop === null
+      ? 'augmentation.crop=256'
+      : `augmentation.crop=${Math.round(augmentation.crop * 0.7)}`,
+  ];
+  return [
+    `warning: ${(memoryMb / 1000).toFixed(1)} GB will hardly fit into ${(totalMb / 1000).toFixed(1)} GB; try ${mends.join(', or ')}`,
+  ];
+}

@@ -1,0 +1,156 @@
+import type { ExperimentConfig } from '../config/schema';
+import { CytobenchError } from '../core/errors';
+import { createRng, type Rng } from '../core/rng';
+import type { Sample } from '../data/record';
+import { LOSS_NAMES, type LossName, type MaskRcnn } from '../models/mask_rcnn';
+import { pickRandom } from '../models/sampler';
+import type { Parameter } from '../nn/parameters';
+import { computeGradients } from '../runtime/gradients';
+import { type Scalar, type Tensor, tf } from '../runtime/tf';
+import type { Trainee } from './checkpoint';
+import type { TrainingState } from './checkpoint_state';
+import type { StepMetrics } from './metrics_log';
+import { gradientNorm, rateFactor } from './optimizers';
+import { learningRate } from './schedule';
+
+/** Losses of a step and the gradients of its parameters, averaged over its batches. The caller disposes `grads`. */
+export interface StepGradients {
+  readonly losses: Readonly<Record<LossName, number>>;
+  readonly total: number;
+  /** One a parameter; null where the loss does not depend on it. */
+  readonly grads: (Tensor | null)[];
+}
+
+/**
+ * Forward and backward over the batches of one step; their gradients are averaged. A function of (seed, step) and the
+ * samples. Live norms move their running statistics.
+ */
+export function stepGradients(
+  model: MaskRcnn,
+  parameters: readonly Parameter[],
+  batches: readonly (readonly Sample[])[],
+  {
+    seed,
+    step,
+    asIfLearned,
+  }: { readonly seed: number; readonly step: number; readonly asIfLearned?: boolean },
+): StepGradients {
+  const rng = createRng(seed).fork(`sampling-${step}`);
+  const parts = batches.map((batch, i) =>
+    batchGradients(model, parameters, batch, { rng: i === 0 ? rng : rng.fork(i), asIfLearned }),
+  );
+  const mean = (name: LossName): number =>
+    parts.reduce((sum, { losses }) => sum + losses[name], 0) / parts.length;
+  const losses = Object.fromEntries(LOSS_NAMES.map((name) => [name, mean(name)])) as Record<LossName, number>;
+  const total = LOSS_NAMES.reduce((sum, name) => sum + losses[name], 0);
+  if (parts.length === 1) return { losses, total, grads: parts[0].grads };
+  const grads = parameters.map((_, i) => averaged(parts.map((part) => part.grads[i])));
+  return { losses, total, grads };
+}
+
+export function disposeGradients(grads: readonly (Tensor | null)[]): void {
+  tf.dispose(grads.filter((gradient): gradient is Tensor => gradient !== null));
+}
+
+function batchGradients(
+  model: MaskRcnn,
+  parameters: readonly Parameter[],
+  batch: readonly Sample[],
+  { rng, asIfLearned }: { readonly rng: Rng; readonly asIfLearned?: boolean },
+): Pick<StepGradients, 'losses' | 'grads'> {
+  const losses = {} as Record<LossName, number>;
+  const { value, grads } = computeGradients(
+    () => {
+      const terms = model.losses(batch, { training: true, pick: pickRandom(rng), asIfLearned });
+      for (const name of LOSS_NAMES) losses[name] = terms[name].dataSync()[0];
+      return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
+    },
+    parameters.map(({ variable }) => variable),
+  );
+  value.dispose();
+  return { losses, grads };
+}
+
+/** The mean of what batches gave, a missing gradient counting as zero; its parts are disposed. */
+function averaged(parts: readonly (Tensor | null)[]): Tensor | null {
+  const present = parts.filter((gradient): gradient is Tensor => gradient !== null);
+  if (present.length === 0) return null;
+  const mean = tf.tidy(() => tf.mul(tf.addN([...present]), 1 / parts.length));
+  tf.dispose(present);
+  return mean;
+}
+
+/** A loss or gradient that is not a number: where it came from, and the batch it came with. */
+export class NonFiniteError extends CytobenchError {
+  constructor(
+    readonly term: string,
+    value: number,
+    readonly batches: readonly (readonly Sample[])[],
+  ) {
+    super(`${term} is ${value}`, {
+      where: batches.flatMap((batch) => batch.map(({ id }) => id)).join(', '),
+      fix: 'Lower optimizer.learningRate, or set training.clipNorm.',
+    });
+  }
+}
+
+export function requireFinite(
+  losses: Readonly<Record<LossName, number>>,
+  norm: number,
+  batches: readonly (readonly Sample[])[],
+): void {
+  const bad = LOSS_NAMES.find((name) => !Number.isFinite(losses[name]));
+  if (bad !== undefined) throw new NonFiniteError(bad, losses[bad], batches);
+  if (!Number.isFinite(norm)) throw new NonFiniteError('the gradient', norm, batches);
+}
+
+/**
+ * One optimizer step. It owns nothing of the batches and leaves no tensor behind. A loss or gradient that is not a
+ * number moves nothing: the caller finds it in the metrics.
+ */
+export function takeStep(
+  { model, optimizer, average }: Trainee,
+  batches: readonly (readonly Sample[])[],
+  state: TrainingState,
+  total: number,
+  config: ExperimentConfig,
+): StepMetrics {
+  const started = performance.now();
+  const { clipNorm } = config.training;
+  const at = { seed: config.seed, step: state.step };
+  const gradients = stepGradients(model, optimizer.parameters, batches, at);
+  try {
+    const norm = gradientNorm(gradients.grads);
+    const rate = learningRate(
+      config.optimizer.learningRate,
+      config.schedule,
+      state.schedule,
+      state.step,
+      total,
+    );
+    if (Number.isFinite(norm) && Number.isFinite(gradients.total)) {
+      optimizer.step(gradients.grads, {
+        rate: ({ name }) => rate * rateFactor(config.optimizer, name),
+        scale: clipNorm !== null && norm > clipNorm ? clipNorm / (norm + 1e-6) : 1,
+        done: state.step,
+      });
+      average?.update(state.step);
+    }
+    // The gradients are disposed below.
+    const own = gradients.grads.filter((gradient) => gradient !== null).length;
+    return {
+      type: 'step',
+      step: state.step,
+      epoch: state.epoch,
+      losses: gradients.losses,
+      total: gradients.total,
+      learningRate: rate,
+      gradientNorm: norm,
+      tensors: tf.memory().numTensors - own,
+      rssMb: Math.round(process.memoryUsage.rss() / 1e6),
+      seconds: (performance.now() - started) / 1000,
+    };
+  } finally {
+    disposeGradients(gradients.grads);
+  }
+}

@@ -1,0 +1,122 @@
+import type { ExperimentConfig } from '../config/schema';
+import { nextTurn } from '../core/process';
+import { createProgress } from '../core/progress';
+import { createRng } from '../core/rng';
+import type { Dataset } from '../data/dataset';
+import { recordToSample, type Sample } from '../data/record';
+import type { Instances } from '../geometry/instances';
+import { evaluateCoco } from '../metrics/coco/evaluate';
+import { type EvaluationImage, truthImage } from '../metrics/evaluation_image';
+import { LOSS_NAMES, type LossName, type MaskRcnn } from '../models/mask_rcnn';
+import { pickRandom } from '../models/sampler';
+import { tf } from '../runtime/tf';
+
+/** What a validation finds. */
+export interface Validation {
+  readonly losses: Readonly<Record<LossName, number>>;
+  readonly total: number;
+  readonly AP50: number;
+}
+
+/** Images that are never augmented and shared with nothing, held for repeated validation. */
+export interface ValidationSet {
+  readonly samples: readonly Sample[];
+  readonly truth: readonly EvaluationImage[];
+}
+
+/** Loads the images `ids` as they are. */
+export async function loadValidationSet(
+  dataset: Dataset,
+  ids: readonly string[],
+  groupOf: (id: string) => string = (id) => dataset.groups[id] ?? id,
+): Promise<ValidationSet> {
+  const samples: Sample[] = [];
+  // Truth is everything that is labelled, however small.
+  for (const id of ids) samples.push(recordToSample(await dataset.load(id), 1));
+  return {
+    samples,
+    truth: samples.map((sample) => truthImage(sample, dataset.classes.length, groupOf(sample.id))),
+  };
+}
+
+/** Predictions image by image; signals are heard between them. */
+export async function* predictEach(
+  model: MaskRcnn,
+  samples: readonly Sample[],
+  enlarge: number,
+): AsyncGenerator<Instances> {
+  const progress = createProgress({ label: 'predicting', total: samples.length, unit: 'images' });
+  for (const [i, sample] of samples.entries()) {
+    progress.update(i, sample.id);
+    yield model.detect([sample], { enlarge })[0];
+    await nextTurn();
+  }
+  progress.finish();
+}
+
+/** Predictions for every image. */
+export async function predictSet(
+  model: MaskRcnn,
+  samples: readonly Sample[],
+  enlarge: number,
+): Promise<Instances[]> {
+  const predictions: Instances[] = [];
+  for await (const found of predictEach(model, samples, enlarge)) predictions.push(found);
+  return predictions;
+}
+
+export interface ValidateOptions {
+  /** Steps done: what random samples of `validation.mode` training are drawn by. */
+  readonly step: number;
+  /** Asked between images; true ends the validation without a result. */
+  readonly interrupted?: () => boolean;
+}
+
+/**
+ * Losses as in testing, with fixed sampling, and AP50 of the masks; no state is touched. With `validation.mode` training
+ * losses are those of the report's code: random samples, and live norms that take the validation images in.
+ */
+export async function validate(
+  model: MaskRcnn,
+  set: ValidationSet,
+  config: ExperimentConfig,
+  { step, interrupted }: ValidateOptions,
+): Promise<Validation | null> {
+  const { images, enlarge, maxDets, mode } = config.validation;
+  const samples = images === null ? set.samples : set.samples.slice(0, images);
+  const losses = {} as Record<LossName, number>;
+  for (const name of LOSS_NAMES) losses[name] = 0;
+  const rng = createRng(config.seed).fork(`validation-${step}`);
+  for (const [i, sample] of samples.entries()) {
+    const values =
+      mode === 'evaluation'
+        ? model.evaluateLosses([sample], enlarge)
+        : trainingLosses(model, sample, enlarge, rng.fork(i));
+    for (const name of LOSS_NAMES) losses[name] += values[name] / samples.length;
+    await nextTurn();
+    if (interrupted?.()) return null;
+  }
+  const predictions: Instances[] = [];
+  for await (const found of predictEach(model, samples, enlarge)) {
+    predictions.push(found);
+    if (interrupted?.()) return null;
+  }
+  const { AP50 } = evaluateCoco(set.truth.slice(0, samples.length), predictions, {
+    classes: config.model.numClasses - 1,
+    maxDets,
+  });
+  return { losses, total: LOSS_NAMES.reduce((sum, name) => sum + losses[name], 0), AP50: Math.max(AP50, 0) };
+}
+
+function trainingLosses(
+  model: MaskRcnn,
+  sample: Sample,
+  enlarge: number,
+  rng: ReturnType<typeof createRng>,
+): Record<LossName, number> {
+  const values = {} as Record<LossName, number>;
+  const terms = tf.tidy(() => model.losses([sample], { training: true, pick: pickRandom(rng), enlarge }));
+  for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
+  tf.dispose(Object.values(terms));
+  return values;
+}

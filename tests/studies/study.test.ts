@@ -1,0 +1,130 @@
+import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import type { Experiment } from '../../src/config/schema';
+import { compareRuns } from '../../src/evaluation/compare';
+import type { PairedInterval } from '../../src/metrics/statistics/interval';
+import { experimentPage } from '../../src/report/experiment_page';
+import { experimentMarkdown } from '../../src/report/experiment_tables';
+import { judge } from '../../src/studies/comparison';
+import { runStudy } from '../../src/studies/run_study';
+import { TINY } from '../runs/runs';
+
+const interval = (value: number, low: number, high: number): PairedInterval => ({
+  value,
+  low,
+  high,
+  groups: 12,
+  method: 'bootstrap',
+  a: 0,
+  b: value,
+  shown: low > 0 || high < 0,
+});
+
+describe('verdicts on a claimed difference', () => {
+  const cases: [number, PairedInterval, string, RegExp][] = [
+    [0.043, interval(0.05, 0.02, 0.08), 'reproduced', /the claimed size lies within/],
+    [0.043, interval(0.01, 0.005, 0.02), 'reproduced', /smaller than claimed/],
+    [0.043, interval(0.2, 0.1, 0.3), 'reproduced', /larger than claimed/],
+    [0.043, interval(0.01, -0.02, 0.05), 'not shown', /holds zero$/],
+    [0.043, interval(0, -0.01, 0.01), 'not shown', /leaves out the claimed \+0\.043/],
+    [0.043, interval(-0.05, -0.08, -0.02), 'contradicted', /\+0\.043 was claimed/],
+    [0, interval(0.001, -0.01, 0.01), 'reproduced', /no change of more than 0.01/],
+    [0, interval(0.04, -0.06, 0.14), 'not shown', /holds zero, and changes/],
+    [0, interval(0.05, 0.02, 0.08), 'contradicted', /no change was claimed/],
+  ];
+  for (const [claimed, found, verdict, because] of cases)
+    it(`${claimed} claimed, ${found.low} to ${found.high} found: ${verdict}`, () => {
+      const judged = judge(claimed, found);
+      assert.equal(judged.verdict, verdict);
+      assert.match(judged.because, because);
+    });
+});
+
+describe('an experiment', function () {
+  this.timeout(600_000);
+  const runs = fs.mkdtempSync(path.join(os.tmpdir(), 'cytobench-runs-'));
+  before(() => {
+    process.env.CYTOBENCH_RUNS = runs;
+  });
+  after(() => {
+    delete process.env.CYTOBENCH_RUNS;
+    fs.rmSync(runs, { recursive: true, force: true });
+  });
+
+  const experiment: Experiment = {
+    name: 'study',
+    claim: 'It learns.',
+    claims: [{ variant: 'frozen', difference: -0.1, words: 'frozen is worse' }],
+    looks: ['curves', 'thresholds', 'refinement', 'pictures'],
+    config: { training: { steps: 2 }, model: { box: { scoreThreshold: 0 } } },
+    variants: { base: {}, frozen: { model: { freeze: ['backbone.'] } }, same: {} },
+  };
+  const set = TINY.filter((text) => !text.startsWith('training.steps'));
+
+  it('interrupted in the middle repeats nothing that was finished, and makes equal runs once', async () => {
+    // Once the second run has made a step.
+    const second = (): boolean =>
+      fs
+        .readdirSync(runs)
+        .some((name) => /frozen/.test(name) && fs.existsSync(path.join(runs, name, 'metrics.jsonl')));
+    const interrupted = () => (second() ? ('SIGTERM' as const) : null);
+    assert.equal(await runStudy({ experiment, preset: 'smoke', set, interrupted }), null);
+    const first = fs.readdirSync(runs).find((name) => name.startsWith('study-base')) as string;
+    const checkpoint = path.join(runs, first, 'checkpoints', 'last.safetensors');
+    const made = fs.statSync(checkpoint).mtimeMs;
+    const study = await runStudy({ experiment, preset: 'smoke', set });
+    assert.ok(study);
+    assert.equal(fs.statSync(checkpoint).mtimeMs, made);
+    assert.deepEqual(
+      study.runs.map(({ variant, steps }) => [variant, steps]),
+      [
+        ['base', 2],
+        ['frozen', 2],
+        ['same', 2],
+      ],
+    );
+    assert.equal(study.runs[0].run, study.runs[2].run);
+    assert.equal(fs.readdirSync(runs).length, 2);
+    const same = study.comparison.rows.find((row) => row.variant === 'same' && row.metric === 'AP50');
+    assert.deepEqual([same?.difference?.value, same?.difference?.shown], [0, false]);
+    assert.equal(study.comparison.claims.length, 1);
+  });
+
+  it('is told on one page that asks no network', async () => {
+    const study = await runStudy({ experiment, preset: 'smoke', set });
+    assert.ok(study);
+    const page = await experimentPage(study);
+    for (const words of [
+      'The report: It learns.',
+      'Against the report',
+      'Thresholds',
+      'With and without each step',
+    ])
+      assert.ok(page.includes(words), words);
+    assert.doesNotMatch(page, /(src|href)="(?!data:|#)/);
+    assert.ok(page.length < 10e6);
+    const tables = (await experimentMarkdown(study)).trim().split('\n\n');
+    assert.deepEqual(
+      tables.map((text) => text.split('\n').length - 2),
+      [3, 1, 4, 9, 3],
+      'variants, claims, classes, steps, runs',
+    );
+    const cells = tables[0].split('\n').flatMap((line) => line.split(' | '));
+    assert.ok(cells.filter((cell) => /^\d\.\d{3} \(/.test(cell)).every((cell) => page.includes(cell)));
+  });
+
+  it('compares runs: every metric with its interval, and no difference shown between a run and itself', async () => {
+    const [run] = fs.readdirSync(runs).map((name) => path.join(runs, name));
+    const { metrics, pairs, orders } = await compareRuns([run, run], {});
+    assert.equal(metrics.length, 10);
+    assert.deepEqual(new Set(pairs.map(({ verdict }) => verdict)), new Set(['no difference shown']));
+    assert.ok(pairs.every(({ difference, groups }) => (difference ?? 0) === 0 && groups > 0));
+    assert.deepEqual(
+      orders.map(({ disagree }) => disagree),
+      [false],
+    );
+    await assert.rejects(compareRuns([run], {}), /one run alone/);
+  });
+});
