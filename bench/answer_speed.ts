@@ -17,7 +17,7 @@ import { refine } from '../src/inference/postprocess/refine';
 import { REPORT_SIZE_SCORE } from '../src/inference/postprocess/scores';
 import { drawSoftMask, GUIDED_SOFT_MASK } from '../src/inference/postprocess/soft_masks';
 import { drawOverlay } from '../src/report/images';
-import { PREDICTION_FORMATS, type PredictedImage, PredictionWriter } from '../src/report/prediction_files';
+import { type ImageToWrite, PREDICTION_FORMATS, PredictionWriter } from '../src/report/prediction_files';
 import { ellipseMask, randomCell } from './score_data';
 
 const SIDE = 2500;
@@ -25,7 +25,7 @@ const CELLS = 1000;
 const ROUNDS = 5;
 const CLASSES = ['epithelial', 'lymphocyte', 'neutrophil', 'macrophage'];
 
-function makeAnswer(): PredictedImage {
+function makeAnswer(): ImageToWrite {
   const rng = createRng('answer speed');
   const masks = Array.from({ length: CELLS }, () =>
     encodeCropMask(ellipseMask(randomCell(rng, SIDE)), SIDE, SIDE),

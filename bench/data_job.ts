@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import type { DatasetRecord } from '../src/data/record';
 import { synthesizeRecord } from '../src/data/synthetic/synthesize';
 
-/** One picture of 512 x 512 with about 60 cells in four label maps: synthetic tissue, the same for both sides. */
+/** One image of 512 x 512 with about 60 cells in four label maps: synthetic tissue, the same for both sides. */
 const SIDE = 512;
 const CELLS = 60;
 

@@ -31,7 +31,7 @@ async function main(run: string, data: string, images: number): Promise<void> {
   const dataset = await openDataset(data);
   const ids = dataset.ids.slice(-images);
   const set = await loadValidationSet(dataset, ids);
-  const ours = await predictSet(model, set.samples, about.enlarge);
+  const ours = await predictSet(model, set.samples, about.scale);
   fs.writeFileSync(path.join(folder, 'ids.json'), JSON.stringify(ids));
   const reference = path.resolve(__dirname, '..', '..', '..', 'shared', 'parity');
   const script = path.resolve(__dirname, '..', '..', 'bench', 'peers', 'torchvision_predict.py');
@@ -51,7 +51,9 @@ async function main(run: string, data: string, images: number): Promise<void> {
     ),
   );
   const options = { classes: about.classes.length, maxDets: 300 };
-  const scores = [ours, theirs].map((predictions) => evaluateCoco(set.truth, predictions, options).AP50);
+  const scores = [ours, theirs].map(
+    (predictions) => evaluateCoco(set.groundTruth, predictions, options).AP50,
+  );
   const { px, unmatched } = compare(ours, theirs);
   process.stdout.write(
     `${JSON.stringify({ images: ids.length, detections: ours.map((p) => p.scores.length), ap50: scores, px, unmatched })}\n`,

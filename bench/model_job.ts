@@ -43,7 +43,7 @@ export function writeModelJob(folder: string, job: ModelJob): void {
     classes: ['a', 'b', 'c', 'd'],
     pixelSize: null,
     channelOrder: 'rgb',
-    enlarge: 1,
+    scale: 1,
     thresholds: [0.5, 0.5, 0.5, 0.5],
   });
   model.dispose();

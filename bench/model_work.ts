@@ -1,5 +1,5 @@
 import { LOSS_NAMES, type MaskRcnn } from '../src/models/mask_rcnn';
-import { pickFirst } from '../src/models/sampler';
+import { sampleFirst } from '../src/models/sampler';
 import { computeGradients } from '../src/runtime/gradients';
 import { type Scalar, tf } from '../src/runtime/tf';
 import { Sgd } from '../src/training/optimizers';
@@ -25,7 +25,7 @@ export function trainingWork(model: MaskRcnn, job: ModelJob): Work {
   return (phase) => {
     const values: Record<string, number> = {};
     const forward = (): Scalar => {
-      const terms = model.losses([sample], { training: true, pick: pickFirst });
+      const terms = model.losses([sample], { training: true, sampler: sampleFirst });
       for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
       return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
     };

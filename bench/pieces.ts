@@ -6,7 +6,7 @@ import type { DatasetRecord } from '../src/data/record';
  * One image from the pieces NAME_r0c0, NAME_r0c1, NAME_r1c0, NAME_r1c1 of equal size that it was cut into. A cell cut
  * in two becomes one again: of the numbers on both sides of a cut, each pair that shares the most of either's edge.
  */
-export async function joinPieces(dataset: Dataset, name: string): Promise<DatasetRecord> {
+export async function joinTiles(dataset: Dataset, name: string): Promise<DatasetRecord> {
   const pieces = await Promise.all(
     ['r0c0', 'r0c1', 'r1c0', 'r1c1'].map((part) => dataset.load(`${name}_${part}`)),
   );

@@ -38,15 +38,15 @@ export function randomCell(rng: Rng, size: number): Ellipse {
 }
 
 export interface ScoreData {
-  readonly truth: unknown;
+  readonly groundTruth: unknown;
   readonly results: readonly unknown[];
 }
 
-/** A COCO ground truth and results of 100 images, 80 truths and 120 detections each. */
+/** A COCO ground truth and results of 100 images, 80 true cells and 120 detections each. */
 export function makeScoreData(
   classes: number,
   images = 100,
-  truths = 80,
+  groundTruths = 80,
   detections = 120,
   size = 512,
 ): ScoreData {
@@ -55,7 +55,7 @@ export function makeScoreData(
   const results: unknown[] = [];
   const numbers = Array.from({ length: images }, (_, i) => i + 1);
   for (const image_id of numbers) {
-    const cells = Array.from({ length: truths }, () => ({
+    const cells = Array.from({ length: groundTruths }, () => ({
       cell: randomCell(rng, size),
       category_id: rng.integer(1, classes + 1),
     }));
@@ -71,7 +71,7 @@ export function makeScoreData(
       });
     }
     for (let i = 0; i < detections; i++) {
-      const { cell, category_id } = cells[i % truths];
+      const { cell, category_id } = cells[i % groundTruths];
       const moved = {
         x: cell.x + rng.normal(0, 3),
         y: cell.y + rng.normal(0, 3),
@@ -83,12 +83,12 @@ export function makeScoreData(
       results.push({ image_id, category_id, score: rng.next(), ...coco(rle) });
     }
   }
-  const truth = {
+  const groundTruth = {
     images: numbers.map((id) => ({ id, height: size, width: size, file_name: `${id}.tif` })),
     annotations,
     categories: Array.from({ length: classes }, (_, c) => ({ id: c + 1, name: `class${c + 1}` })),
   };
-  return { truth, results };
+  return { groundTruth, results };
 }
 
 function coco(rle: Rle): object {

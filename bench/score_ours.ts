@@ -1,14 +1,14 @@
 // One cold run in a process of its own, as the peer's: node score_ours.js GT.json DT.json TYPE MAXDETS
 import { peakRssMb } from '../src/core/process';
 import { matchCocoResults } from '../src/metrics/coco/evaluate';
-import { readCocoTruth } from '../src/metrics/coco/ground_truth';
+import { readCocoGroundTruth } from '../src/metrics/coco/ground_truth';
 import { readCocoResults } from '../src/metrics/coco/results';
 import { summarizeCoco } from '../src/metrics/coco/summary';
 
-const [truthFile, resultFile, type, maxDets] = process.argv.slice(2);
+const [groundTruthFile, resultFile, type, maxDets] = process.argv.slice(2);
 const start = performance.now();
-const truth = readCocoTruth(truthFile);
-const matches = matchCocoResults(truth, readCocoResults(resultFile, truth), {
+const groundTruth = readCocoGroundTruth(groundTruthFile);
+const matches = matchCocoResults(groundTruth, readCocoResults(resultFile, groundTruth), {
   type: type === 'bbox' ? 'bbox' : 'segm',
   maxDets: Number(maxDets),
 });

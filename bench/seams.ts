@@ -9,9 +9,9 @@ import { rleIouMatrix } from '../src/geometry/rle_operations';
 import { applyThresholds } from '../src/inference/postprocess/scores';
 import { type PredictOptions, Predictor } from '../src/inference/predictor';
 import { evaluateCoco } from '../src/metrics/coco/evaluate';
-import { truthImage } from '../src/metrics/evaluation_image';
+import { groundTruthImage } from '../src/metrics/evaluation_image';
 import { loadModel } from '../src/runs/load_model';
-import { joinPieces } from './pieces';
+import { joinTiles } from './pieces';
 
 /** IoU from which a cell is the same. */
 const FOUND = 0.9;
@@ -45,22 +45,22 @@ async function main(): Promise<void> {
   const { model, about } = loadModel(run, { checkpoint: 'last' });
   const predictor = new Predictor(model);
   const classes = about.classes.length;
-  const { enlarge } = about;
+  const { scale } = about;
   for (const name of names.split(',')) {
-    const sample = recordToSample(await joinPieces(dataset, name), 1);
-    const truth = [truthImage(sample, classes)];
+    const sample = recordToSample(await joinTiles(dataset, name), 1);
+    const groundTruth = [groundTruthImage(sample, classes)];
     const predict = (options: PredictOptions): { all: Instances; sure: Instances; text: string } => {
       const start = performance.now();
-      const { instances: all, tiles } = predictor.predict(sample, { enlarge, ...options });
+      const { instances: all, tiles } = predictor.predict(sample, { scale, ...options });
       const seconds = (performance.now() - start) / 1000;
-      const { AP50 } = evaluateCoco(truth, [all], { classes, maxDets: 1000 });
+      const { AP50 } = evaluateCoco(groundTruth, [all], { classes, maxDets: 1000 });
       const text = `AP50 ${AP50.toFixed(4)}, ${tiles} tiles, ${seconds.toFixed(1)} s`;
       return { all, sure: applyThresholds(all, Number(score)), text };
     };
     const whole = predict({ tile: sample.width });
     process.stdout.write(`${name}: whole ${whole.text}, ${whole.sure.labels.length} cells over ${score}\n`);
     const size: PredictOptions = tile ? { tile: Number(tile), overlap: Number(overlap) } : {};
-    const half = Math.round((Number(tile) || 1280 / enlarge) / 2);
+    const half = Math.round((Number(tile) || 1280 / scale) / 2);
     for (const shift of [0, half]) {
       const { all, sure, text } = predict({ ...size, shift });
       const [again, back] = [foundAgain(whole.sure, sure), foundAgain(sure, whole.sure)];

@@ -8,7 +8,7 @@ import * as path from 'node:path';
 import sharp from 'sharp';
 import { peakRssMb } from '../src/core/process';
 import { type Dataset, openDataset } from '../src/data/dataset';
-import { answerPicture, readPicture } from '../src/inference/predict_image';
+import { predictInput, readInputImage } from '../src/inference/predict_image';
 import { Predictor } from '../src/inference/predictor';
 import type { DetectOptions } from '../src/models/mask_rcnn';
 import { PREDICTION_FORMATS, PredictionWriter } from '../src/report/prediction_files';
@@ -59,9 +59,9 @@ async function main(): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     Object.assign(spent, { detect: 0, masks: 0 });
     const start = performance.now();
-    const picture = await readPicture(file, about.channelOrder);
+    const picture = await readInputImage(file, about.channelOrder);
     const read = performance.now();
-    const { instances } = answerPicture(new Predictor(model), about, picture, { threshold: 0.5 });
+    const { instances } = predictInput(new Predictor(model), about, picture, { threshold: 0.5 });
     const answered = performance.now();
     const writer = new PredictionWriter(path.join(folder, 'out'), PREDICTION_FORMATS, about.classes);
     const { channelOrder, pixelSize } = about;

@@ -13,7 +13,7 @@ export const experiment = {
     { variant: 'proposals', against: 'small', difference: 0.01, words: 'more proposals find more cells' },
     { variant: 'rpn_nms', against: 'small', difference: 0, words: "NMS 0.7, which is the library's default" },
   ],
-  looks: ['curves'],
+  sections: ['curves'],
   config: { augmentation: { level: 'basic' } },
   variants: {
     library: { model: { anchors: { sizes: [[32], [64], [128], [256], [512]] } } },

@@ -1,4 +1,4 @@
-// What the report's code really did, stated openly, and each fault mended one at a time. Live norms throughout.
+// What the report's code really did, stated openly, and each fault fixed one at a time. Live norms throughout.
 // The report's text and its code differ: changed anchors had no effect, the proposal counts set were dead and the true ones
 // lower, augmentation was lost through a shared data set, normalisation ran twice, validation ran in training mode, empty
 // images got a false box, and tiles of one image stood on both sides of the split (`data split --group-by none` shows it).
@@ -17,7 +17,7 @@ const committed = {
   data: { emptyImages: 'falseBox' },
 } as const;
 
-const mended = {
+const fixed = {
   anchors: { model: { anchors: { sizes: [[8], [16], [32], [64], [128]] } } },
   proposals: { model: { rpn: { postNmsTopNTrain: 2000, postNmsTopNTest: 1000 } } },
   augmentation: { augmentation: { level: 'full' } },
@@ -30,13 +30,13 @@ export const experiment = {
   name: 'as_committed',
   claim: 'The text describes what the code did.',
   claims: [{ variant: 'text', difference: 0, words: 'the text is taken to describe the code' }],
-  looks: ['curves'],
+  sections: ['curves'],
   config: committed,
   variants: {
     as_committed: {},
-    ...mended,
+    ...fixed,
     text: {
-      model: { anchors: mended.anchors.model.anchors, rpn: mended.proposals.model.rpn },
+      model: { anchors: fixed.anchors.model.anchors, rpn: fixed.proposals.model.rpn },
       augmentation: { level: 'full' },
       normalisation: { times: 1 },
       validation: { mode: 'evaluation' },

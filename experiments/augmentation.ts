@@ -10,7 +10,7 @@ export const experiment = {
     { variant: 'basic', difference: 0.026, words: '0.412 to 0.438 (+6.3 %)' },
     { variant: 'full', difference: 0.043, words: '0.412 to 0.455 (+10.4 %)' },
   ],
-  looks: ['curves'],
+  sections: ['curves'],
   config: {},
   variants: {
     none: { augmentation: { level: 'none' } },

@@ -15,7 +15,7 @@ export const experiment = {
       words: 'base model about 0.340; a model that has learned nothing has 0',
     },
   ],
-  looks: ['curves', 'pictures'],
+  sections: ['curves', 'pictures'],
   config: {
     model: { anchors: { sizes: [[32], [64], [128], [256], [512]] } },
     augmentation: { level: 'none' },

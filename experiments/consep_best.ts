@@ -8,7 +8,7 @@ import type { Experiment } from '../src/config/schema';
 export const experiment = {
   name: 'consep_best',
   claim: '',
-  looks: ['curves', 'refinement', 'pictures'],
+  sections: ['curves', 'refinement', 'pictures'],
   config: {
     model: {
       architecture: 'efficientnet_lite0_fpn',
@@ -18,7 +18,7 @@ export const experiment = {
     data: { minInstancePixels: 24, sampling: 'rareClasses' },
     augmentation: {
       crop: 200,
-      enlarge: 2,
+      scale: 2,
       minVisible: 0.25,
       transforms: [
         { name: 'HorizontalFlip', p: 0.5 },
@@ -36,8 +36,8 @@ export const experiment = {
     },
     training: { steps: 5500, batchSize: 1, clipNorm: 10, emaDecay: 0.998 },
     optimizer: { learningRate: 0.005, momentum: 0.9, weightDecay: 0.0001 },
-    schedule: { kind: 'cosine', warmupSteps: 300, warmupFactor: 0.01, minimumRate: 0.00005 },
-    validation: { every: 0, enlarge: 2, maxDets: 300 },
+    schedule: { kind: 'cosine', warmupSteps: 300, warmupFactor: 0.01, minLearningRate: 0.00005 },
+    validation: { every: 0, scale: 2, maxDets: 300 },
     earlyStopping: { patience: null },
     runtime: { precision: 'auto' },
   },

@@ -11,14 +11,14 @@ export const experiment = {
     data: { minInstancePixels: 24 },
     augmentation: {
       crop: 256,
-      enlarge: 1.5,
+      scale: 1.5,
       minVisible: 0,
       transforms: [
         { name: 'HorizontalFlip', p: 0.5 },
         { name: 'VerticalFlip', p: 0.5 },
         { name: 'RandomRotate90' },
         { name: 'RandomBrightnessContrast', brightnessLimit: [-0.1, 0.1], contrastLimit: [-0.2, 0.2], p: 1 },
-        { name: 'ChannelShift', deviation: 0.03 },
+        { name: 'ChannelShift', std: 0.03 },
       ],
     },
     training: { steps: 1750, batchSize: 1, clipNorm: 10 },
@@ -26,7 +26,7 @@ export const experiment = {
     schedule: { kind: 'steps', warmupSteps: 300, factor: 0.1, milestones: [0.7, 0.9] },
     // The recipe enlarges whole images 1.5 times, to 750 px, and torchvision's transform then resizes them to 800 in
     // testing (its _skip_resize holds in training alone): 1.6 in all.
-    validation: { every: 5, enlarge: 1.6, maxDets: 300 },
+    validation: { every: 5, scale: 1.6, maxDets: 300 },
     earlyStopping: { patience: null },
     runtime: { precision: 'float32' },
   },

@@ -7,7 +7,7 @@ export const experiment = {
   name: 'loss_curves',
   claim:
     'The training loss falls from above 1 to near 0.5; the validation loss is flat near 0.8 from about epoch 5.',
-  looks: ['curves'],
+  sections: ['curves'],
   config: { augmentation: { level: 'basic' } },
   presets: {
     cpu: {

@@ -6,7 +6,7 @@ import type { Experiment } from '../src/config/schema';
 export const experiment = {
   name: 'refinement',
   claim: 'Mask refinement and score adjustment raise AP50 from about 0.40 to 0.455.',
-  looks: ['refinement', 'pictures'],
+  sections: ['refinement', 'pictures'],
   config: { augmentation: { level: 'basic' } },
   variants: { base: {} },
 } as const satisfies Experiment;

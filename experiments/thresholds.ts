@@ -7,7 +7,7 @@ import type { Experiment } from '../src/config/schema';
 export const experiment = {
   name: 'thresholds',
   claim: 'Class thresholds of 0.25, 0.22, 0.20 and 0.18 raise AP50 from 0.442 to 0.455.',
-  looks: ['thresholds'],
+  sections: ['thresholds'],
   config: { augmentation: { level: 'basic' } },
   variants: { base: {} },
 } as const satisfies Experiment;

@@ -18,7 +18,7 @@ export { type Analysis, analyse, compareEvaluations } from './evaluation/analyse
 export { type Evaluation, evaluateRun } from './evaluation/evaluate';
 export type { Instances } from './geometry/instances';
 export { refine } from './inference/postprocess/refine';
-export { type PredictedPicture, predict } from './inference/predict_image';
+export { type PredictedImage, predict } from './inference/predict_image';
 export { Predictor } from './inference/predictor';
 export { type ClassSweep, sweepThresholds, thresholdGrid } from './metrics/analysis/threshold_sweep';
 export type { CellSummary } from './metrics/cells/summary';
@@ -27,7 +27,7 @@ export { type CocoSummary, precisionRecallCurve } from './metrics/coco/summary';
 export { detectionsOf } from './metrics/evaluation_image';
 export { formatInterval, type Interval } from './metrics/statistics/interval';
 export type { LoadedModel } from './models/weights/portable';
-export { drawCell, foundTable } from './notebook/detection_table';
+export { detectionTable, drawCell } from './notebook/detection_table';
 export { showFigure, showHtml, showOverlay, showPng, showStatic, showTable } from './notebook/display';
 export { showLive } from './notebook/live';
 export { openStudy } from './notebook/study';
@@ -45,9 +45,9 @@ export {
 export { accuracyFigure, lossFigure, rateFigure } from './plots/curves';
 export {
   confusionFigure,
-  foundFigure,
   intervalFigure,
   precisionRecallFigure,
+  recallFigure,
   sizeFigure,
   thresholdFigure,
 } from './plots/evaluation_figures';

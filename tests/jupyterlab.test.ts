@@ -126,7 +126,7 @@ describe('notebooks in JupyterLab', function () {
     .filter((name) => name.endsWith('.ipynb'))
     .map((name) => name.replace('.ipynb', ''));
 
-  test(`00_quickstart runs to its end, its curves and pictures seen${note}`, () =>
+  test(`00_quickstart runs to its end, its curves and images seen${note}`, () =>
     withinRepository((folder) => runAll(['00_quickstart'], folder)));
 
   test(`[long] each of the ${names.length} runs to its end, its figures seen${note}`, () =>

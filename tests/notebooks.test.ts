@@ -14,7 +14,7 @@ interface Output {
 const NOTEBOOKS = path.join(ROOT, 'notebooks');
 const NAMES = fs.readdirSync(NOTEBOOKS).filter((name) => name.endsWith('.ipynb'));
 
-/** What each shows at least: interactive figures, and pictures. */
+/** What each shows at least: interactive figures, and images. */
 const SHOWN: Readonly<Record<string, { figures: number; pictures: number }>> = {
   '00_quickstart': { figures: 1, pictures: 3 },
   '01_data': { figures: 1, pictures: 2 },
@@ -62,7 +62,7 @@ describe('notebooks', function () {
   });
 
   for (const [name, { figures, pictures }] of Object.entries(SHOWN))
-    it(`${name} runs headless, with its figures and pictures`, () =>
+    it(`${name} runs headless, with its figures and images`, () =>
       withTemporaryFolder(async (folder) => {
         const out = path.join(folder, 'out.ipynb');
         const file = path.join(NOTEBOOKS, `${name}.ipynb`);

@@ -68,7 +68,7 @@ async function demo(out: string): Promise<DemoResult> {
   const metrics = folder.metrics();
   const evaluation = await timed('evaluation', () => evaluateRun(dir));
   const page = path.join(out, 'index.html');
-  await timed('pictures and page', async () => {
+  await timed('images and page', async () => {
     const validations = curvePoints(metrics);
     const steps = stepsOf(metrics);
     writeFileAtomic(path.join(out, 'loss.png'), svgToPng(figureToSvg(lossFigure(steps, validations))));

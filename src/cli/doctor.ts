@@ -17,7 +17,7 @@ export function registerDoctor(program: Command): void {
   withCommonOptions(
     program
       .command('doctor')
-      .description('check the installation; each failing row says how to mend it')
+      .description('check the installation; each failing row says how to fix it')
       .option('--batch <file>', 'show the batch that a failed run kept'),
   ).action(async (flags: DoctorFlags) => {
     if (flags.batch !== undefined) return await showBatch(flags.batch, flags);
@@ -78,7 +78,7 @@ function diagnose(): Check[] {
     optional(
       'browser',
       browser,
-      'Only pictures of pages and their tests need one. Debian: apt-get install chromium.',
+      'Only images of pages and their tests need one. Debian: apt-get install chromium.',
     ),
     check('light weights', () => imageNetWeights('efficientnet_lite0'), 'Run `npm run setup`.'),
     check(

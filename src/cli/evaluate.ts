@@ -46,7 +46,7 @@ export function registerEvaluate(program: Command): void {
         ).choices(['guided', 'torchvision']),
       )
       .option('--ablate', 'also tell what each step after the model does to the numbers')
-      .option('--overlays <dir>', 'also draw truth beside prediction, an image each'),
+      .option('--overlays <dir>', 'also draw ground truth beside prediction, an image each'),
   ).action(async (dir: string | undefined, flags: EvaluateFlags) => {
     const { evaluateRun, parseScoreThreshold } = await import('../evaluation/evaluate');
     const { formatConfusion, formatScores, formatScore, formatShares } = await import('./text');
@@ -85,7 +85,7 @@ export function registerEvaluate(program: Command): void {
         `PQ ${formatScore(cells.pq)}  AJI ${formatScore(cells.aji)}  F1 ${formatScore(cells.f1)}  (detections at or over the score threshold)`,
         `AP50 ${formatInterval(analysis.intervals.AP50)}  PQ ${formatInterval(analysis.intervals.pq)}`,
         `AP50 would gain: ${analysis.errors.kinds.map(({ kind, count, gain }) => `${kind} ${gain?.toFixed(3) ?? '-'} (${count})`).join(', ')}`,
-        `cells counted / true: ${analysis.counts.map(({ counted, truth }, k) => `${classes[k]} ${counted}/${truth}`).join(', ')}`,
+        `cells counted / true: ${analysis.counts.map(({ counted, groundTruth }, k) => `${classes[k]} ${counted}/${groundTruth}`).join(', ')}`,
         `found by size: ${formatShares(analysis.bySize)}`,
         `found by crowding: ${formatShares(analysis.byCrowding)}`,
         ...formatConfusion(classes, analysis.confusion),
@@ -160,5 +160,5 @@ async function drawOverlays(evaluation: Evaluation, dir: string): Promise<void> 
   for (let i = 0; i < evaluation.ids.length; i++)
     writeFileAtomic(path.join(dir, `${evaluation.ids[i]}.png`), await drawEvaluated(evaluation, i));
   writeFileAtomic(path.join(dir, 'gallery.png'), await gallery(evaluation));
-  say(`${evaluation.ids.length} pictures in ${dir}, the worst and best of them in gallery.png`);
+  say(`${evaluation.ids.length} images in ${dir}, the worst and best of them in gallery.png`);
 }

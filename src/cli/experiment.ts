@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
-import type { ComparedVariant, JudgedClaim } from '../studies/comparison';
+import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
 import type { Study } from '../studies/run_study';
 import { answer, type CommonOptions, say, withCommonOptions } from './command';
 
@@ -131,7 +131,7 @@ function describe({ comparison }: Study, page: string): string {
       : '';
     return `${variant.padEnd(16)} AP50 ${number(interval.value)} (${number(interval.low)} to ${number(interval.high)})${seeds}${change}`;
   };
-  const claim = ({ variant, against, words, verdict, because }: JudgedClaim): string =>
+  const claim = ({ variant, against, words, verdict, because }: ComparedClaim): string =>
     `${variant} against ${against}: ${verdict} (${because}); the report: ${words}`;
   return [
     ...rows.filter(({ metric }) => metric === 'AP50').map(line),

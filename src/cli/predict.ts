@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { nearestName, UsageError } from '../core/errors';
 import { createProgress } from '../core/progress';
 import type { PredictInput } from '../inference/inputs';
@@ -11,7 +11,7 @@ export function registerPredict(program: Command): void {
   withCommonOptions(
     program
       .command('predict')
-      .description('cells in images of any size, as COCO results, label images, GeoJSON, tables, pictures')
+      .description('cells in images of any size, as COCO results, label images, GeoJSON, tables, images')
       .argument('<run>', 'a run folder or a model file')
       .argument('[input...]', 'images or folders of images')
       .requiredOption('--out <dir>', 'where to write')
@@ -22,11 +22,16 @@ export function registerPredict(program: Command): void {
       )
       .option(
         '--tile <n>',
-        'largest side seen at once, pixels of the image (default: 1280 / enlarge)',
+        'largest side seen at once, pixels of the image (default: 1280 / scale)',
         parseWhole,
       )
-      .option('--overlap <n>', 'pixels that tiles share (default: 384 / enlarge)', parseWhole)
-      .option('--enlarge <f>', 'how much larger the network sees images (default: as the run)', parseFactor)
+      .option('--overlap <n>', 'pixels that tiles share (default: 384 / scale)', parseWhole)
+      .option(
+        '--scale <f>',
+        'pixels of the network per pixel of the image (default: as the run)',
+        parseFactor,
+      )
+      .addOption(new Option('--enlarge <f>', 'the same as --scale').argParser(parseFactor).hideHelp())
       .option('--pixel-size <um>', 'micrometres a pixel of the images', parseFactor)
       .option(
         '--score-threshold <t>',
@@ -47,6 +52,7 @@ interface PredictFlags extends CommonOptions {
   readonly formats: string;
   readonly tile?: number;
   readonly overlap?: number;
+  readonly scale?: number;
   readonly enlarge?: number;
   readonly scoreThreshold?: string;
   readonly pixelSize?: number;
@@ -57,7 +63,7 @@ interface PredictFlags extends CommonOptions {
 }
 
 /** What `--json` says of one image. */
-interface ImageAnswer {
+interface ImageResult {
   readonly file: string;
   readonly id: string;
   readonly instances: number;
@@ -91,9 +97,9 @@ async function predictAll(
   flags: PredictFlags,
   writer: PredictionWriter,
   formats: readonly PredictionFormat[],
-): Promise<ImageAnswer[]> {
+): Promise<ImageResult[]> {
   const { parseScoreThreshold } = await import('../evaluation/evaluate');
-  const { answerPicture, readPicture } = await import('../inference/predict_image');
+  const { predictInput, readInputImage } = await import('../inference/predict_image');
   const { Predictor } = await import('../inference/predictor');
   const threshold =
     flags.scoreThreshold === undefined
@@ -101,20 +107,20 @@ async function predictAll(
       : parseScoreThreshold(flags.scoreThreshold, about.classes);
   const progress = createProgress({ label: 'predicting', total: inputs.length, unit: 'images' });
   const predictor = new Predictor(model);
-  const images: ImageAnswer[] = [];
+  const images: ImageResult[] = [];
   try {
     for (const [i, input] of inputs.entries()) {
       progress.update(i, input.id);
-      const picture = await readPicture(input.file, about.channelOrder, input.channelOrder);
+      const picture = await readInputImage(input.file, about.channelOrder, input.channelOrder);
       const pixelSize = flags.pixelSize ?? input.pixelSize;
-      const { instances, tiles, atModelLimit } = answerPicture(
+      const { instances, tiles, atModelLimit } = predictInput(
         predictor,
         about,
         { ...picture, pixelSize },
         {
           tile: flags.tile || undefined,
           overlap: flags.overlap,
-          enlarge: flags.enlarge,
+          scale: flags.scale ?? flags.enlarge,
           tta: flags.tta,
           threshold,
         },
@@ -130,7 +136,7 @@ async function predictAll(
         channelOrder: about.channelOrder,
         pixelSize,
         instances,
-        truth: formats.includes('viewer') ? await input.truth?.() : undefined,
+        groundTruth: formats.includes('viewer') ? await input.groundTruth?.() : undefined,
       });
       const count = (k: number): number =>
         instances.labels.reduce((n, label) => n + (label === k + 1 ? 1 : 0), 0);
@@ -155,7 +161,7 @@ function parseFormats(list: string, known: readonly PredictionFormat[]): Predict
   });
 }
 
-function summary(images: readonly ImageAnswer[], out: string): string {
+function summary(images: readonly ImageResult[], out: string): string {
   const lines = images.map(({ id, instances, counts, tiles }) => {
     const parts = Object.entries(counts).map(([name, n]) => `${n} ${name}`);
     return `${id}: ${instances} cells (${parts.join(', ')})${tiles > 1 ? `, ${tiles} tiles` : ''}`;

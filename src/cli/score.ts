@@ -37,26 +37,26 @@ export function registerScore(program: Command): void {
       await scoreDataset({ ...options, data: options.data });
       return;
     }
-    const { readCocoTruth } = await import('../metrics/coco/ground_truth');
+    const { readCocoGroundTruth } = await import('../metrics/coco/ground_truth');
     const { readCocoResults } = await import('../metrics/coco/results');
     const { matchCocoResults } = await import('../metrics/coco/evaluate');
     const { summarizeCoco } = await import('../metrics/coco/summary');
-    const truth = readCocoTruth(options.annotations as string);
-    const results = readCocoResults(detections, truth);
-    const summary = summarizeCoco(matchCocoResults(truth, results, { type, maxDets: maxDets ?? 100 }));
-    const names = truth.categories.map(({ id }) => String(id));
+    const groundTruth = readCocoGroundTruth(options.annotations as string);
+    const results = readCocoResults(detections, groundTruth);
+    const summary = summarizeCoco(matchCocoResults(groundTruth, results, { type, maxDets: maxDets ?? 100 }));
+    const names = groundTruth.categories.map(({ id }) => String(id));
     const value = {
       type,
-      images: truth.images.length,
-      annotations: truth.count,
+      images: groundTruth.images.length,
+      annotations: groundTruth.count,
       detections: results.count,
       ...summary,
       perClass: keyed(names, summary.perClass),
-      warnings: truth.warnings,
+      warnings: groundTruth.warnings,
     };
-    for (const warning of truth.warnings) say(`warning: ${options.annotations}: ${warning}`);
+    for (const warning of groundTruth.warnings) say(`warning: ${options.annotations}: ${warning}`);
     warnCut(summary);
-    const titles = truth.categories.map(({ id, name }) => `${id} ${name}`);
+    const titles = groundTruth.categories.map(({ id, name }) => `${id} ${name}`);
     answer(options, value, () => formatScores(type, summary, titles));
   });
 }
@@ -94,11 +94,11 @@ async function scoreDataset({
   const { CocoMatcher } = await import('../metrics/coco/match');
   const { readCocoResults } = await import('../metrics/coco/results');
   const { summarizeCoco } = await import('../metrics/coco/summary');
-  const { CocoTruth } = await import('../metrics/coco/ground_truth');
+  const { CocoGroundTruth } = await import('../metrics/coco/ground_truth');
   const { countCells } = await import('../metrics/cells/counts');
   const { matchCells } = await import('../metrics/cells/match');
   const { summarizeCells } = await import('../metrics/cells/summary');
-  const { truthImage } = await import('../metrics/evaluation_image');
+  const { groundTruthImage } = await import('../metrics/evaluation_image');
   const { createProgress } = await import('../core/progress');
   const dataset = await openDataset(data);
   const classes = dataset.classes.length;
@@ -106,11 +106,11 @@ async function scoreDataset({
   const images = [];
   for (const [i, id] of dataset.ids.entries()) {
     progress.update(i, id);
-    // Every instance of the truth counts, however small.
-    images.push(truthImage(recordToSample(await dataset.load(id), 1), classes, dataset.groups[id]));
+    // Every instance of the ground truth counts, however small.
+    images.push(groundTruthImage(recordToSample(await dataset.load(id), 1), classes, dataset.groups[id]));
   }
   progress.finish();
-  const truth = new CocoTruth(
+  const groundTruth = new CocoGroundTruth(
     {
       images: images.map(({ id, height, width }, i) => ({ id: i + 1, height, width, file_name: id })),
       categories: dataset.classes.map((name, c) => ({ id: c + 1, name })),
@@ -118,7 +118,7 @@ async function scoreDataset({
     },
     data,
   );
-  const results = readCocoResults(detections, truth);
+  const results = readCocoResults(detections, groundTruth);
   const matcher = new CocoMatcher({ type, classes, maxDets });
   const counts = images.map((image, i) => {
     const found = results.detections(i, true);

@@ -1,12 +1,12 @@
 import type { Ablation } from '../evaluation/ablate';
 import type { Headline } from '../evaluation/analyse';
-import type { FoundShare } from '../metrics/analysis/breakdown';
+import type { RecallGroup } from '../metrics/analysis/breakdown';
 import type { CocoScores, CocoSummary } from '../metrics/coco/summary';
 import type { PairedInterval } from '../metrics/statistics/interval';
 
 const COLUMNS = ['AP', 'AP50', 'AP75', 'AR', 'APsmall', 'APmedium', 'APlarge'] as const;
 
-/** A table: all classes, then each one; `-` where a class has no truth. */
+/** A table: all classes, then each one; `-` where a class has no ground truth. */
 export function formatScores(title: string, summary: CocoSummary, classes: readonly string[]): string {
   const width = Math.max(8, ...classes.map((name) => name.length));
   const line = (name: string, scores: CocoScores): string =>
@@ -25,11 +25,11 @@ export function formatScore(value: number | null): string {
 }
 
 /** Cells found of those there, part by part. */
-export function formatShares(shares: readonly FoundShare[]): string {
-  return shares.map(({ name, found, truths }) => `${name} ${found}/${truths}`).join(', ');
+export function formatShares(shares: readonly RecallGroup[]): string {
+  return shares.map(({ name, found, groundTruths }) => `${name} ${found}/${groundTruths}`).join(', ');
 }
 
-/** Truth by row, what it was taken for by column; the last of both is background. */
+/** Ground truth by row, what it was taken for by column; the last of both is background. */
 export function formatConfusion(
   classes: readonly string[],
   matrix: readonly (readonly number[])[],
@@ -38,7 +38,7 @@ export function formatConfusion(
   const width = Math.max(...names.map(({ length }) => length), 6) + 2;
   const row = (name: string, cells: readonly (string | number)[]): string =>
     `${name.padEnd(width)}${cells.map((cell) => String(cell).padStart(width)).join('')}`;
-  return [row('truth \\ found', names), ...matrix.map((cells, r) => row(names[r], cells))];
+  return [row('ground truth \\ predicted', names), ...matrix.map((cells, r) => row(names[r], cells))];
 }
 
 const SHOWN: readonly Headline[] = ['AP50', 'AP', 'pq', 'f1'];

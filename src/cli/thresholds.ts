@@ -45,7 +45,7 @@ export function registerThresholds(program: Command): void {
     const architecture = flags.weights === undefined ? undefined : flags.model;
     const { about, ids, set, predictions, source } = await evaluateRun(where, { ...flags, architecture });
     const sweeps = sweepThresholds(
-      set.truth,
+      set.groundTruth,
       predictions.map((instances) => detectionsOf(instances)),
       {
         classes: about.classes.length,

@@ -75,20 +75,20 @@ export function registerTrain(program: Command): void {
 /** Trains as the flags say. The native runtime is loaded last: its threads are a setting of the run. */
 async function train(name: string | undefined, flags: TrainFlags): Promise<FinishedRun> {
   const signals = watchSignals();
-  const conduct = { maxMinutes: flags.maxMinutes, interrupted: signals.received, say };
+  const runOptions = { maxMinutes: flags.maxMinutes, interrupted: signals.received, say };
   try {
     if (flags.resume !== undefined) {
       useThreads(threadsOf(flags.resume), flags);
       const { resumeRun } = await import('../runs/executors/in_process');
-      return await resumeRun(flags.resume, conduct);
+      return await resumeRun(flags.resume, runOptions);
     }
     if (!name)
       throw new UsageError('no experiment named', {
         fix: 'For example: cytobench train quickstart --preset smoke',
       });
-    const [experimentName, askedVariant] = name.split(':');
+    const [experimentName, requestedVariant] = name.split(':');
     const experiment = findExperiment(experimentName);
-    const variant = variantOf(experiment, askedVariant);
+    const variant = variantOf(experiment, requestedVariant);
     const preset = presetOf(flags.preset ?? 'cpu');
     requireData(experiment, variant, preset, flags);
     const set = [
@@ -101,7 +101,7 @@ async function train(name: string | undefined, flags: TrainFlags): Promise<Finis
     const { runtime } = resolveConfig(experiment, { variant, preset, seed, set });
     useThreads(runtime.threads, flags);
     const { trainRun } = await import('../runs/executors/in_process');
-    return await trainRun({ experiment, variant, preset, seed, set, data, split, out, ...conduct });
+    return await trainRun({ experiment, variant, preset, seed, set, data, split, out, ...runOptions });
   } finally {
     signals.stop();
   }
@@ -114,7 +114,7 @@ export function presetOf(name: string): PresetName {
   });
 }
 
-/** Synthetic tissue stands in for data in the smoke preset, and where an experiment is made for it. */
+/** Synthetic tissue is in for data in the smoke preset, and where an experiment is made for it. */
 export function requireData(
   experiment: Experiment,
   variant: string,

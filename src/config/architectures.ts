@@ -17,9 +17,9 @@ export interface MaskRcnnConfig {
   /** Channels of the pyramid: 256; 128 in the light model. */
   readonly fpnChannels: number;
   readonly image: {
-    /** Mean and deviation per channel, for pixels in 0..1. */
+    /** Mean and standard deviation per channel, for pixels in 0..1. */
     readonly mean: readonly number[];
-    readonly deviation: readonly number[];
+    readonly std: readonly number[];
     /**
      * When the model resizes: 'always'; 'testing', which is what torchvision's `_skip_resize` comes to; 'never', so that
      * the size chosen by augmentation or prediction is what the network sees.
@@ -73,10 +73,10 @@ export interface MaskRcnnConfig {
   };
 }
 
-const IMAGENET = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
+const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 const TENSORFLOW = {
   mean: [127 / 255, 127 / 255, 127 / 255],
-  deviation: [128 / 255, 128 / 255, 128 / 255],
+  std: [128 / 255, 128 / 255, 128 / 255],
 } as const;
 
 /** torchvision's defaults, with the report's anchors, classes and detections an image. */

@@ -52,11 +52,11 @@ function sourceEpsilon({ architecture, weights, normEpsilon }: ExperimentConfig[
 }
 
 /** The variant asked for, or the experiment's first. */
-export function variantOf(experiment: Experiment, asked?: string): string {
+export function variantOf(experiment: Experiment, requested?: string): string {
   const names = Object.keys(experiment.variants);
-  if (asked === undefined) return names[0];
-  if (!names.includes(asked)) throw unknown(`variant of ${experiment.name}`, asked, names);
-  return asked;
+  if (requested === undefined) return names[0];
+  if (!names.includes(requested)) throw unknown(`variant of ${experiment.name}`, requested, names);
+  return requested;
 }
 
 function unknown(what: string, name: string, known: readonly string[]): ConfigError {
@@ -67,7 +67,7 @@ function unknown(what: string, name: string, known: readonly string[]): ConfigEr
 }
 
 /** Keys whose own keys are free: every name may stand there. */
-const OPEN_KEYS = ['optimizer.rateFactors'];
+const OPEN_KEYS = ['optimizer.learningRateMultipliers'];
 
 /** `base` with `differences` laid over it. A key that the base does not have is an error naming the nearest one. */
 function merge(base: unknown, differences: unknown, path: string): unknown {

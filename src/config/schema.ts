@@ -44,19 +44,19 @@ export interface DataSection {
 }
 
 export interface NormalisationSection {
-  /** How often mean and deviation are taken out of the pixels: once; the report's code did it twice. */
+  /** How often mean and standard deviation are taken out of the pixels: once; the report's code did it twice. */
   readonly times: 1 | 2;
 }
 
 export interface AugmentationSection {
-  /** What happens after crop and enlargement, unless `transforms` says it. */
+  /** What happens after crop and scaling, unless `transforms` says it. */
   readonly level: AugmentationLevel;
   /** A list of one's own in place of the level's. */
   readonly transforms: readonly Transform[] | null;
   /** Side of a random crop in pixels of the file; null: the whole image. */
   readonly crop: number | null;
-  /** Factor by which the network sees the crop enlarged. */
-  readonly enlarge: number;
+  /** Factor by which the crop is scaled for the network. */
+  readonly scale: number;
   /** A cell of which less than this share is left after a crop goes. */
   readonly minVisible: number;
 }
@@ -90,7 +90,7 @@ export interface OptimizerSection {
   readonly beta2: number;
   readonly epsilon: number;
   /** Factors of the learning rate by the beginning of a parameter's name. */
-  readonly rateFactors: Readonly<Record<string, number>>;
+  readonly learningRateMultipliers: Readonly<Record<string, number>>;
 }
 
 export interface ScheduleSection {
@@ -104,7 +104,7 @@ export interface ScheduleSection {
   /** plateau: epochs without a better validation loss, counted from `startEpoch`. */
   readonly patience: number;
   readonly startEpoch: number;
-  readonly minimumRate: number;
+  readonly minLearningRate: number;
 }
 
 export interface ValidationSection {
@@ -118,8 +118,8 @@ export interface ValidationSection {
   readonly atStart: boolean;
   /** At most this many images each time; null: all. The final evaluation always takes all. */
   readonly images: number | null;
-  /** Factor by which the network sees whole images enlarged. */
-  readonly enlarge: number;
+  /** Factor by which whole images are scaled for the network. */
+  readonly scale: number;
   /** COCO's limit, per image and class. */
   readonly maxDets: number;
 }
@@ -147,7 +147,7 @@ export interface LoggingSection {
   readonly tensorboard: boolean;
 }
 
-/** Everything a run is made of. Plain data: what stands in `config.json`. */
+/** Everything a run is made of. Plain data: what is in `config.json`. */
 export interface ExperimentConfig {
   readonly seed: number;
   readonly model: ModelSection;
@@ -183,7 +183,7 @@ export interface Claim {
 }
 
 /** What a report of an experiment shows beside its table. */
-export type Look = 'curves' | 'thresholds' | 'refinement' | 'pictures';
+export type ReportSection = 'curves' | 'thresholds' | 'refinement' | 'pictures';
 
 /** One file of `experiments/`. */
 export interface Experiment {
@@ -191,7 +191,7 @@ export interface Experiment {
   /** What the report claims, in one sentence; empty where it claims nothing. */
   readonly claim: string;
   readonly claims?: readonly Claim[];
-  readonly looks?: readonly Look[];
+  readonly sections?: readonly ReportSection[];
   /** Differences from the defaults that all variants share. */
   readonly config: Differences<ExperimentConfig>;
   /** Differences by preset, applied after `config`. */
@@ -222,7 +222,7 @@ export function defaultConfig(architecture: ModelName): ExperimentConfig {
       onCorrupt: 'stop',
     },
     normalisation: { times: 1 },
-    augmentation: { level: 'full', transforms: null, crop: null, enlarge: 1, minVisible: 0.25 },
+    augmentation: { level: 'full', transforms: null, crop: null, scale: 1, minVisible: 0.25 },
     training: {
       epochs: 30,
       steps: null,
@@ -241,7 +241,7 @@ export function defaultConfig(architecture: ModelName): ExperimentConfig {
       beta1: 0.9,
       beta2: 0.999,
       epsilon: 1e-8,
-      rateFactors: {},
+      learningRateMultipliers: {},
     },
     schedule: {
       kind: 'plateau',
@@ -251,7 +251,7 @@ export function defaultConfig(architecture: ModelName): ExperimentConfig {
       factor: 0.5,
       patience: 3,
       startEpoch: 5,
-      minimumRate: 1e-5,
+      minLearningRate: 1e-5,
     },
     validation: {
       on: 'val',
@@ -259,7 +259,7 @@ export function defaultConfig(architecture: ModelName): ExperimentConfig {
       every: 1,
       atStart: false,
       images: null,
-      enlarge: 1,
+      scale: 1,
       maxDets: 300,
     },
     earlyStopping: { patience: 5, minimumChange: 0.001 },
@@ -281,11 +281,11 @@ export const PRESET_DIFFERENCES: Readonly<Record<PresetName, Differences<Experim
   },
   cpu: {
     model: { architecture: 'efficientnet_lite0_fpn' },
-    augmentation: { level: 'basic', crop: 256, enlarge: 1.5 },
+    augmentation: { level: 'basic', crop: 256, scale: 1.5 },
     training: { steps: 400, batchSize: 1, clipNorm: 10 },
     optimizer: { learningRate: 0.005, weightDecay: 0.0001 },
     schedule: { kind: 'steps', warmupSteps: 100, factor: 0.1 },
-    validation: { every: 0, enlarge: 1.5 },
+    validation: { every: 0, scale: 1.5 },
     earlyStopping: { patience: null },
     runtime: { precision: 'auto' },
   },
@@ -310,7 +310,7 @@ const model = z.strictObject({
   fpnChannels: count,
   image: z.strictObject({
     mean: triple,
-    deviation: triple,
+    std: triple,
     resize: z.enum(['always', 'testing', 'never']),
     minSize: count,
     maxSize: count,
@@ -364,7 +364,7 @@ const schema = z
       level: z.enum(['none', 'basic', 'full']),
       transforms: z.array(z.looseObject({ name: z.string() })).nullable(),
       crop: count.nullable(),
-      enlarge: positive,
+      scale: positive,
       minVisible: share,
     }),
     training: z.strictObject({
@@ -385,7 +385,7 @@ const schema = z
       learningRate: positive,
       momentum: share,
       weightDecay: z.number().min(0),
-      rateFactors: z.record(z.string(), z.number().min(0)),
+      learningRateMultipliers: z.record(z.string(), z.number().min(0)),
     }),
     schedule: z.strictObject({
       kind: z.enum(['constant', 'steps', 'cosine', 'plateau']),
@@ -395,7 +395,7 @@ const schema = z
       factor: share,
       patience: steps,
       startEpoch: steps,
-      minimumRate: z.number().min(0),
+      minLearningRate: z.number().min(0),
     }),
     validation: z.strictObject({
       on: z.enum(['val', 'train']),
@@ -403,7 +403,7 @@ const schema = z
       atStart: z.boolean(),
       every: steps,
       images: count.nullable(),
-      enlarge: positive,
+      scale: positive,
       maxDets: count,
     }),
     earlyStopping: z.strictObject({ patience: count.nullable(), minimumChange: z.number().min(0) }),
@@ -423,15 +423,15 @@ const schema = z
     if (config.schedule.kind === 'plateau' && config.validation.every === 0)
       reject('schedule.kind', 'plateau needs a validation loss, and validation.every is 0');
     const { resize } = config.model.image;
-    if (resize === 'always' && (config.augmentation.enlarge !== 1 || config.augmentation.crop !== null))
+    if (resize === 'always' && (config.augmentation.scale !== 1 || config.augmentation.crop !== null))
       reject(
         'model.image.resize',
-        "the model's own resize would undo augmentation.enlarge and crop; use testing or never",
+        "the model's own resize would undo augmentation.scale and crop; use testing or never",
       );
-    if (resize !== 'never' && config.validation.enlarge !== 1)
+    if (resize !== 'never' && config.validation.scale !== 1)
       reject(
         'model.image.resize',
-        "the model's own resize would undo validation.enlarge; use never, or enlarge 1",
+        "the model's own resize would undo validation.scale; use never, or scale 1",
       );
     if (config.earlyStopping.patience !== null && config.validation.every === 0)
       reject('earlyStopping.patience', 'needs a validation loss, and validation.every is 0');

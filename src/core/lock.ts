@@ -8,7 +8,7 @@ export interface LockOwner {
   readonly pid: number;
   readonly host: string;
   /** Start of the process as the kernel counts it: a number that a later process of the same pid does not share. */
-  readonly born: string;
+  readonly processStart: string;
 }
 
 /** A run held by this process until it is released. */
@@ -21,7 +21,7 @@ export interface Lock {
  * that holds it.
  */
 export function takeLock(file: string): Lock {
-  const own: LockOwner = { pid: process.pid, host: os.hostname(), born: bornOf(process.pid) };
+  const own: LockOwner = { pid: process.pid, host: os.hostname(), processStart: processStartOf(process.pid) };
   for (let attempt = 0; ; attempt++) {
     try {
       fs.writeFileSync(file, JSON.stringify(own), { flag: 'wx' });
@@ -52,8 +52,8 @@ export function lockOwner(file: string): LockOwner | null {
 }
 
 /** Whether the process of this machine that took a lock is still there, be its lock released or not. */
-export function isRunning({ pid, born }: LockOwner): boolean {
-  return isAlive(pid) && bornOf(pid) === born;
+export function isRunning({ pid, processStart }: LockOwner): boolean {
+  return isAlive(pid) && processStartOf(pid) === processStart;
 }
 
 function isAlive(pid: number): boolean {
@@ -66,7 +66,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** Field `starttime` of /proc/PID/stat, counted after the name in brackets; empty where there is no /proc. */
-function bornOf(pid: number): string {
+function processStartOf(pid: number): string {
   return statFields(pid)[19] ?? '';
 }
 

@@ -13,14 +13,14 @@ export class Rng {
   private state: number;
   private constructor(
     seed: number,
-    private readonly lineage: string,
+    private readonly provenance: string,
   ) {
     this.state = seed >>> 0;
   }
 
   /** @internal Use `createRng`. */
-  static of(seed: number, lineage: string): Rng {
-    return new Rng(seed, lineage);
+  static of(seed: number, provenance: string): Rng {
+    return new Rng(seed, provenance);
   }
 
   /** Uniform in [0, 1), 32 bits. */
@@ -48,9 +48,9 @@ export class Rng {
   }
 
   /** Normal deviate (Box-Muller). */
-  normal(mean = 0, deviation = 1): number {
+  normal(mean = 0, std = 1): number {
     const u = 1 - this.next();
-    return mean + deviation * Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * this.next());
+    return mean + std * Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * this.next());
   }
 
   pick<T>(items: readonly T[]): T {
@@ -68,8 +68,8 @@ export class Rng {
 
   /** An independent stream: a function of the seed this one was made from and of `name`, not of draws so far. */
   fork(name: string | number): Rng {
-    const lineage = `${this.lineage}/${name}`;
-    return new Rng(fnv1a32(lineage), lineage);
+    const provenance = `${this.provenance}/${name}`;
+    return new Rng(fnv1a32(provenance), provenance);
   }
 
   /** The whole state, 32 bits: for checkpoints. */

@@ -39,7 +39,7 @@ export interface Dataset {
   imageFile(id: string): string;
   /** The image file relative to the folder, with forward slashes: what COCO calls `file_name`. */
   fileName(id: string): string;
-  /** Decodes the picture alone. */
+  /** Decodes the image alone. */
   loadImage(id: string): Promise<{ image: Uint8Array; width: number; height: number }>;
   /** Decodes one image with its label maps. Errors name the file. */
   load(id: string): Promise<DatasetRecord>;

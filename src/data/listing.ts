@@ -7,7 +7,7 @@ import { isImageName } from './formats/detect';
 /** The files of one image, found by name alone. */
 export interface EntryFiles {
   readonly id: string;
-  /** The folder that holds them (for an unlabelled image: the folder it lies in). */
+  /** The folder that holds them (for an unlabelled image: the folder it is in). */
   readonly folder: string;
   /** Every file called `image.*`, or the unlabelled image itself; more than one is a fault. */
   readonly images: readonly string[];
@@ -141,7 +141,7 @@ export function onlyFile(files: readonly string[], where: string, what: string):
   if (files.length === 0)
     throw new DataError(`has no ${what}`, {
       where,
-      fix: 'Put image.tif (or .png, .jpg) into the folder; if it holds pictures of other names, give this folder itself.',
+      fix: 'Put image.tif (or .png, .jpg) into the folder; if it holds images of other names, give this folder itself.',
     });
   throw new DataError(
     `has ${files.length} files for ${what}: ${files.map((file) => path.basename(file)).join(', ')}`,

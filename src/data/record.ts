@@ -17,11 +17,11 @@ export interface Sample {
   readonly masks: readonly CropMask[];
   /** Regions that are neither target nor error (COCO crowd). */
   readonly ignore: readonly CropMask[];
-  /** Transforms that acted on it, in order; undefined for an image as it lies in its folder. */
+  /** Transforms that acted on it, in order; undefined for an image as it is in its folder. */
   readonly applied?: readonly string[];
 }
 
-/** One image of a data set as it lies in its folder: pixels and one label map a class. Never changed once made. */
+/** One image of a data set as it is in its folder: pixels and one label map a class. Never changed once made. */
 export interface DatasetRecord {
   readonly id: string;
   readonly height: number;

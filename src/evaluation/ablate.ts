@@ -113,13 +113,13 @@ function withAnswer(base: Compared, { predictions, thresholds }: Answer): Compar
 
 /** Detections under thresholds that were chosen without their own group; what is left counts whatever its score. */
 function crossThresholds({ set, predictions, about }: Compared): Answer {
-  const groupOf = set.truth.map(({ group, id }) => group ?? id);
+  const groupOf = set.groundTruth.map(({ group, id }) => group ?? id);
   const classes = about.classes.length;
   const kept = [...predictions];
   for (const group of new Set(groupOf)) {
     const others = [...groupOf.keys()].filter((i) => groupOf[i] !== group);
     const sweeps = sweepThresholds(
-      others.map((i) => set.truth[i]),
+      others.map((i) => set.groundTruth[i]),
       others.map((i) => detectionsOf(predictions[i])),
       { classes },
     );

@@ -1,5 +1,5 @@
 import type { Instances } from '../geometry/instances';
-import { type FoundShare, foundByCrowding, foundBySize } from '../metrics/analysis/breakdown';
+import { type RecallGroup, recallByCrowding, recallBySize } from '../metrics/analysis/breakdown';
 import { type ClassCount, countClasses } from '../metrics/analysis/counting';
 import { analyzeErrors, confusionMatrix, type ErrorAnalysis } from '../metrics/analysis/errors';
 import { countCells } from '../metrics/cells/counts';
@@ -30,8 +30,8 @@ export interface Analysis {
   /** [K + 1][K + 1] cells by true class (row) and predicted class (column) at the lowest class threshold; the last is background. */
   readonly confusion: readonly (readonly number[])[];
   /** Cells found, in quarters by size, and by the number of their neighbours. */
-  readonly bySize: readonly FoundShare[];
-  readonly byCrowding: readonly FoundShare[];
+  readonly bySize: readonly RecallGroup[];
+  readonly byCrowding: readonly RecallGroup[];
 }
 
 /** What is compared: the answer for a set of images, and how it counts. */
@@ -46,15 +46,18 @@ export function analyse(evaluation: Compared): Analysis {
   const { set, predictions, about } = evaluation;
   const classes = about.classes.length;
   const detections = predictions.map((p) => detectionsOf(p));
-  const cells = set.truth.map((image, i) => matchCells(image, detections[i], about.thresholds));
+  const cells = set.groundTruth.map((image, i) => matchCells(image, detections[i], about.thresholds));
   const found = intervals(groupsOf(evaluation), headlineStatistics(evaluation));
   return {
     intervals: Object.fromEntries(HEADLINE.map((key, i) => [key, found[i]])) as Record<Headline, Interval>,
-    errors: analyzeErrors(set.truth, detections, { classes }),
+    errors: analyzeErrors(set.groundTruth, detections, { classes }),
     counts: countClasses(cells, classes),
-    confusion: confusionMatrix(set.truth, detections, { classes, minScore: Math.min(...about.thresholds) }),
-    bySize: foundBySize(set.truth, cells),
-    byCrowding: foundByCrowding(set.truth, cells),
+    confusion: confusionMatrix(set.groundTruth, detections, {
+      classes,
+      minScore: Math.min(...about.thresholds),
+    }),
+    bySize: recallBySize(set.groundTruth, cells),
+    byCrowding: recallByCrowding(set.groundTruth, cells),
   };
 }
 
@@ -65,18 +68,18 @@ export function compareEvaluations(a: Compared, b: Compared): Readonly<Record<He
 }
 
 export function groupsOf({ set }: Compared): string[] {
-  return set.truth.map(({ group, id }) => group ?? id);
+  return set.groundTruth.map(({ group, id }) => group ?? id);
 }
 
 /** Matching is done once; resamples only weigh the images. */
 export function headlineStatistics({ set, predictions, about, segm }: Compared): Statistics {
   const classes = about.classes.length;
   const detections = predictions.map((p) => detectionsOf(p));
-  const coco = cocoStatistics(matchCoco(set.truth, detections, { classes, maxDets: segm.maxDets }), [
+  const coco = cocoStatistics(matchCoco(set.groundTruth, detections, { classes, maxDets: segm.maxDets }), [
     'AP50',
     'AP',
   ]);
-  const counts = set.truth.map((image, i) =>
+  const counts = set.groundTruth.map((image, i) =>
     countCells(matchCells(image, detections[i], about.thresholds), classes),
   );
   const cells = cellStatistics(counts, ['pq', 'f1', 'aji']);

@@ -64,7 +64,7 @@ export async function compareRuns(
   });
   const views = evaluations.map(({ set, predictions, about }) => {
     const detections = predictions.map((found) => detectionsOf(found));
-    return viewRun(set.truth, detections, about.classes.length, about.thresholds);
+    return viewRun(set.groundTruth, detections, about.classes.length, about.thresholds);
   });
   const orders = views
     .slice(1)

@@ -123,9 +123,9 @@ export async function evaluateRun(where: string, options: EvaluateOptions = {}):
     const set = await loadValidationSet(dataset, ids, (id) => groups.get(id) ?? id);
     const masks = options.masks === 'torchvision' ? null : undefined;
     const predict = (how: PredictOptions): Instances[] =>
-      predictAll(predictor, set, { enlarge: about.enlarge, masks, ...how });
+      predictAll(predictor, set, { scale: about.scale, masks, ...how });
     const folder = options.stored && run ? RunFolder.open(where) : null;
-    const of = [source, about.enlarge, options.tta, folder && savedState(folder.dir)?.step, ...ids].join(' ');
+    const of = [source, about.scale, options.tta, folder && savedState(folder.dir)?.step, ...ids].join(' ');
     const kept = folder && readStored(folder, of);
     const predictions = kept || predict(options.tta ? { views: DEFAULT_VIEWS } : {});
     if (folder && !kept) writeStored(folder, of, predictions);
@@ -158,7 +158,7 @@ export function score(
   const classes = about.classes.length;
   const match = (type: 'segm' | 'bbox') =>
     matchCoco(
-      set.truth,
+      set.groundTruth,
       predictions.map((p) => detectionsOf(p, type === 'bbox' ? 'box' : 'mask')),
       { classes, maxDets, type },
     );
@@ -168,7 +168,7 @@ export function score(
   return {
     segm: summarizeCoco(masks),
     bbox: summarizeCoco(match('bbox')),
-    cells: evaluateCells(set.truth, predictions, { classes, scoreThreshold }),
+    cells: evaluateCells(set.groundTruth, predictions, { classes, scoreThreshold }),
     perImage: predictions.map((_, i) => summarizeCoco(masks, only(i)).AP50),
     atModelLimit: predictions.filter(({ scores }) => scores.length >= about.config.box.detectionsPerImage)
       .length,

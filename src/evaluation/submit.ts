@@ -198,7 +198,7 @@ export async function submit(where: string, options: SubmitOptions): Promise<Sub
   const unlisted = await checkImages(dir, list);
   const { model, about, source } = loadModel(where, options);
   const predictor = new Predictor(model);
-  const how = { enlarge: about.enlarge, ...(tta && { views: DEFAULT_VIEWS }) };
+  const how = { scale: about.scale, ...(tta && { views: DEFAULT_VIEWS }) };
   const results: CocoResultEntry[] = [];
   const empty: string[] = [];
   let cut = 0;

@@ -1,7 +1,7 @@
 import type { Rle } from './rle';
 
 /**
- * The instances of one image: predictions, or truth with scores of 1. Row i of every array is instance i.
+ * The instances of one image: predictions, or ground truth with scores of 1. Row i of every array is instance i.
  * Masks are run-length codes of the whole image, never full rasters.
  */
 export interface Instances {

@@ -170,7 +170,7 @@ export function encodeCropMask(mask: CropMask, imageHeight: number, imageWidth: 
   return encodeAt(data, height, width, x, y, imageHeight, imageWidth);
 }
 
-/** The part of a cropped mask that lies in the image. */
+/** The part of a cropped mask that is in the image. */
 export function clipCropMask(mask: CropMask, imageHeight: number, imageWidth: number): CropMask {
   const x = Math.min(Math.max(mask.x, 0), imageWidth);
   const y = Math.min(Math.max(mask.y, 0), imageHeight);

@@ -19,23 +19,24 @@ export function rleIou(a: Rle, b: Rle, crowd = false): number {
 }
 
 /**
- * Overlaps of detections and truths of one image [detections * truths], row by row; `crowd[j]` marks truths that are
+ * Overlaps of detections and true cells of one image [detections * true cells], row by row; `crowd[j]` marks true cells that are
  * crowds. Pairs whose boxes do not meet cost nothing more.
  */
 export function rleIouMatrix(
   detections: readonly Rle[],
-  truths: readonly Rle[],
+  groundTruths: readonly Rle[],
   crowd?: ArrayLike<number>,
 ): Float64Array {
-  const out = new Float64Array(detections.length * truths.length);
+  const out = new Float64Array(detections.length * groundTruths.length);
   const describe = (rle: Rle) => ({ rle, box: rleBox(rle), area: rleArea(rle) });
-  const second = truths.map(describe);
+  const second = groundTruths.map(describe);
   detections.map(describe).forEach((a, i) => {
     second.forEach((b, j) => {
       checkSizes(a.rle, b.rle);
       if (!boxesMeet(a.box, b.box)) return;
       const shared = sharedPixels(a.rle.counts, b.rle.counts);
-      if (shared > 0) out[i * truths.length + j] = shared / (crowd?.[j] ? a.area : a.area + b.area - shared);
+      if (shared > 0)
+        out[i * groundTruths.length + j] = shared / (crowd?.[j] ? a.area : a.area + b.area - shared);
     });
   });
   return out;

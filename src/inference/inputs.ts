@@ -16,7 +16,7 @@ export interface PredictInput {
   /** Where its folder says so; else it is taken to be that of the model's own images. */
   readonly channelOrder?: ChannelOrder;
   /** Reads the true cells, where its folder is a labelled data set. */
-  readonly truth?: () => Promise<Sample>;
+  readonly groundTruth?: () => Promise<Sample>;
 }
 
 /**
@@ -54,7 +54,7 @@ async function fromFolder(dir: string): Promise<PredictInput[]> {
     file: dataset.imageFile(id),
     pixelSize,
     channelOrder,
-    ...(dataset.labelled ? { truth: async () => recordToSample(await dataset.load(id), 1) } : {}),
+    ...(dataset.labelled ? { groundTruth: async () => recordToSample(await dataset.load(id), 1) } : {}),
   }));
 }
 

@@ -7,7 +7,7 @@ import { type ImagePrediction, type PredictOptions, Predictor } from './predicto
 import { DEFAULT_VIEWS } from './test_time_augmentation';
 
 /** An image as a person has it. */
-export interface PictureInput {
+export interface InputImage {
   readonly height: number;
   readonly width: number;
   /** [height * width * 3], 0..255 */
@@ -16,8 +16,8 @@ export interface PictureInput {
   readonly pixelSize?: number;
 }
 
-/** An image and the cells found in it: what pictures and tables are made of. */
-export interface PredictedPicture extends PictureInput {
+/** An image and the cells found in it: what images and tables are made of. */
+export interface PredictedImage extends InputImage {
   readonly id: string;
   readonly channelOrder: ChannelOrder;
   /** Names of the classes 1..K. */
@@ -26,8 +26,8 @@ export interface PredictedPicture extends PictureInput {
   readonly instances: Instances;
 }
 
-/** How an answer for a picture is made. */
-export interface AnswerOptions extends Pick<PredictOptions, 'tile' | 'overlap' | 'enlarge' | 'masks'> {
+/** How an answer for an image is made. */
+export interface PredictImageOptions extends Pick<PredictOptions, 'tile' | 'overlap' | 'scale' | 'masks'> {
   /** Least score: one, or one a class. Default: the run's. */
   readonly threshold?: number | readonly number[];
   /** Looks at the image in several ways and merges what is found. */
@@ -40,12 +40,12 @@ export interface AnswerOptions extends Pick<PredictOptions, 'tile' | 'overlap' |
  */
 export async function predict(
   { model, about }: LoadedModel,
-  image: string | PictureInput,
-  options: AnswerOptions & { readonly pixelSize?: number } = {},
-): Promise<PredictedPicture> {
-  const picture = typeof image === 'string' ? await readPicture(image, about.channelOrder) : image;
+  image: string | InputImage,
+  options: PredictImageOptions & { readonly pixelSize?: number } = {},
+): Promise<PredictedImage> {
+  const picture = typeof image === 'string' ? await readInputImage(image, about.channelOrder) : image;
   const pixelSize = options.pixelSize ?? picture.pixelSize;
-  const { instances } = answerPicture(new Predictor(model), about, { ...picture, pixelSize }, options);
+  const { instances } = predictInput(new Predictor(model), about, { ...picture, pixelSize }, options);
   return {
     ...picture,
     id: typeof image === 'string' ? path.parse(image).name : 'image',
@@ -56,29 +56,29 @@ export async function predict(
   };
 }
 
-/** One picture through a predictor, as `predict` says. */
-export function answerPicture(
+/** One image through a predictor, as `predict` says. */
+export function predictInput(
   predictor: Predictor,
   about: PortableModel,
-  picture: PictureInput,
-  { threshold = about.thresholds, tta = false, ...how }: AnswerOptions = {},
+  picture: InputImage,
+  { threshold = about.thresholds, tta = false, ...how }: PredictImageOptions = {},
 ): ImagePrediction {
   const { pixelSize } = picture;
   const magnified = pixelSize === undefined || about.pixelSize === null ? 1 : pixelSize / about.pixelSize;
   return predictor.predict(picture, {
     ...how,
-    enlarge: how.enlarge ?? about.enlarge * magnified,
+    scale: how.scale ?? about.scale * magnified,
     views: tta ? DEFAULT_VIEWS : undefined,
     refine: { threshold },
   });
 }
 
 /** An image file with its channels in the order that a model takes; `from` is the file's own, where it is known. */
-export async function readPicture(
+export async function readInputImage(
   file: string,
   order: ChannelOrder,
   from: ChannelOrder = order,
-): Promise<PictureInput> {
+): Promise<InputImage> {
   const { data: image, height, width } = await readImage(file);
   if (from !== order)
     for (let i = 0; i < image.length; i += 3) [image[i], image[i + 2]] = [image[i + 2], image[i]];

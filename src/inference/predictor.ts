@@ -8,10 +8,10 @@ import { joinTiles, placeInstances, type Rect, tileGrid } from './tiling';
 
 export interface PredictOptions {
   /** Factor by which the network sees the image larger. Default 1. */
-  readonly enlarge?: number;
-  /** Images with a longer side are cut into tiles of this side, in pixels of the image. Default: 1280 / enlarge. */
+  readonly scale?: number;
+  /** Images with a longer side are cut into tiles of this side, in pixels of the image. Default: 1280 / scale. */
   readonly tile?: number;
-  /** Pixels of the image that neighbouring tiles share, at least. Default: 384 / enlarge. */
+  /** Pixels of the image that neighbouring tiles share, at least. Default: 384 / scale. */
   readonly overlap?: number;
   /** Moves the grid of tiles. */
   readonly shift?: number;
@@ -26,7 +26,7 @@ export interface PredictOptions {
 /** The answer for one image. */
 export interface ImagePrediction {
   readonly instances: Instances;
-  /** How many pieces the image was seen in. */
+  /** How many tiles the image was seen in. */
   readonly tiles: number;
   /** Pieces on which the model's own limit of detections was reached. */
   readonly atModelLimit: number;
@@ -50,12 +50,12 @@ export class Predictor {
   /**
    * Instances of one image, in its own pixels, by falling score: seen whole where it fits a tile, else in overlapping
    * tiles whose instances are joined. Memory grows with the tile, and with the image only by its pixels. Images of up
-   * to `NETWORK_WHOLE` are predicted under the model's own limits, as in an evaluation; larger ones have room by area.
+   * to `NETWORK_WHOLE` are predicted under the model's own limits, as in an evaluation; the limits of larger ones grow with the area.
    */
   predict(picture: ModelImage, options: PredictOptions = {}): ImagePrediction {
-    const { views, enlarge = 1 } = options;
+    const { views, scale = 1 } = options;
     const answer = views
-      ? this.predictFrom(views, picture, enlarge, options)
+      ? this.predictFrom(views, picture, scale, options)
       : this.predictOnce(picture, options);
     return options.refine ? { ...answer, instances: refine(answer.instances, options.refine) } : answer;
   }
@@ -63,14 +63,14 @@ export class Predictor {
   private predictFrom(
     views: readonly View[],
     picture: ModelImage,
-    enlarge: number,
+    scale: number,
     options: PredictOptions,
   ): ImagePrediction {
     let [tiles, atModelLimit] = [0, 0];
     const instances = predictViews(
       picture,
-      (seen, scale) => {
-        const one = this.predictOnce(seen, { ...options, enlarge: enlarge * scale });
+      (seen, viewScale) => {
+        const one = this.predictOnce(seen, { ...options, scale: scale * viewScale });
         tiles += one.tiles;
         atModelLimit += one.atModelLimit;
         return one.instances;
@@ -83,17 +83,17 @@ export class Predictor {
   private predictOnce(picture: ModelImage, options: PredictOptions): ImagePrediction {
     const { shift = 0, masks = GUIDED_SOFT_MASK } = options;
     const { height, width } = picture;
-    const asked = options.enlarge ?? 1;
+    const asked = options.scale ?? 1;
     const large = Math.max(height, width) * asked > NETWORK_WHOLE;
-    const { enlarge, align } = large ? alignedEnlargement(asked) : { enlarge: asked, align: 1 };
+    const { scale, align } = large ? alignedScale(asked) : { scale: asked, align: 1 };
     // A tile of whole blocks: the anchors of the coarsest level lie where the whole image has them.
-    const tile = options.tile ?? Math.max(1, Math.floor(NETWORK_TILE / enlarge / align)) * align;
-    const overlap = options.overlap ?? Math.min(Math.ceil(NETWORK_OVERLAP / enlarge), tile >> 1);
+    const tile = options.tile ?? Math.max(1, Math.floor(NETWORK_TILE / scale / align)) * align;
+    const overlap = options.overlap ?? Math.min(Math.ceil(NETWORK_OVERLAP / scale), tile >> 1);
     const tiles = tileGrid(height, width, { tile, overlap, align, shift });
     const detect: DetectOptions = {
-      enlarge,
+      scale,
       block: large ? BLOCK : undefined,
-      leastScore: leastScore(options, tiles.length),
+      scoreThreshold: scoreThreshold(options, tiles.length),
       drawMask: masks ? (mask, image) => drawSoftMask(mask, image, masks) : undefined,
     };
     const { nmsThreshold, detectionsPerImage } = this.model.config.box;
@@ -112,7 +112,7 @@ export class Predictor {
  * The score under which nothing can be part of the answer, so that its mask need not be computed. Of a cell that several
  * tiles see, one may score less than another: there half of the threshold. Views and size-aware scores change scores.
  */
-function leastScore({ views, refine }: PredictOptions, tiles: number): number | undefined {
+function scoreThreshold({ views, refine }: PredictOptions, tiles: number): number | undefined {
   const threshold = refine?.threshold ?? null;
   if (views || refine?.sizeScore || threshold === null) return undefined;
   const least = typeof threshold === 'number' ? threshold : Math.min(...threshold);
@@ -133,14 +133,14 @@ export function cutOut(picture: ModelImage, { left, top, right, bottom }: Rect):
 }
 
 /**
- * The enlargement of a view of a large image, and how many of its pixels are then a block: as asked where that is a
+ * The scale of a view of a large image, and how many of its pixels are then a block: as asked where that is a
  * whole number, else the nearest factor for which it is (within 0.4 % for factors up to 2).
  */
-export function alignedEnlargement(asked: number): { readonly enlarge: number; readonly align: number } {
+export function alignedScale(asked: number): { readonly scale: number; readonly align: number } {
   for (let blocks = 1; blocks <= 4; blocks++) {
     const pixels = (blocks * BLOCK) / asked;
-    if (Math.abs(pixels - Math.round(pixels)) < 1e-9) return { enlarge: asked, align: Math.round(pixels) };
+    if (Math.abs(pixels - Math.round(pixels)) < 1e-9) return { scale: asked, align: Math.round(pixels) };
   }
   const align = Math.max(1, Math.round((2 * BLOCK) / asked));
-  return { enlarge: (2 * BLOCK) / align, align };
+  return { scale: (2 * BLOCK) / align, align };
 }

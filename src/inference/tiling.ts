@@ -107,7 +107,7 @@ const CUT = 2;
 /**
  * One set of instances from those of overlapping tiles (each in the coordinates of the whole image). A tile answers
  * for what reaches into its core. What several tiles show is kept once: as the tile sees it that has it whole and
- * farthest from its seams. Two pieces of a cell that no tile has whole become one: masks united, class and score of
+ * farthest from its seams. Two tiles of a cell that no tile has whole become one: masks united, class and score of
  * the better one. So the answer depends little on where tiles fall. By falling score.
  */
 export function joinTiles(
@@ -236,7 +236,7 @@ function isTwin(a: Seen, b: Seen, all: Instances, same: number, nmsThreshold: nu
   const both = sharedPixels(a.mask.counts, b.mask.counts);
   if (both === 0) return false;
   const [inA, inB] = [pixelsWithin(a.crop, strip), pixelsWithin(b.crop, strip)];
-  // Of two pieces of one class, one may show little more than the other leaves out.
+  // Of two tiles of one class, one may show little more than the other leaves out.
   if (cut && a.label === b.label) return both >= same * Math.min(inA, inB);
   return both >= same * (inA + inB - both);
 }

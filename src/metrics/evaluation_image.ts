@@ -3,7 +3,7 @@ import type { Instances } from '../geometry/instances';
 import type { CropMask } from '../geometry/masks';
 import { encodeCropMask, type Rle, rleArea, rleBox } from '../geometry/rle';
 
-/** Regions of one image, truth or detected. Row i of every array is region i. */
+/** Regions of one image, ground truth or detected. Row i of every array is region i. */
 export interface Regions {
   /** [n] class numbers 1..K. */
   readonly labels: Int32Array;
@@ -20,7 +20,7 @@ export interface Detections extends Regions {
   readonly scores: Float64Array;
 }
 
-/** The truth of one image. */
+/** The ground truth of one image. */
 export interface EvaluationImage extends Regions {
   readonly id: string;
   readonly height: number;
@@ -46,8 +46,8 @@ export interface LabelledMasks {
   readonly ignore: readonly CropMask[];
 }
 
-/** The truth as the evaluation takes it; an ignored region becomes a crowd of each of the `classes` classes. */
-export function truthImage(sample: LabelledMasks, classes: number, group?: string): EvaluationImage {
+/** The ground truth as the evaluation takes it; an ignored region becomes a crowd of each of the `classes` classes. */
+export function groundTruthImage(sample: LabelledMasks, classes: number, group?: string): EvaluationImage {
   const { id, height, width } = sample;
   const masks = sample.masks.map((mask) => encodeCropMask(mask, height, width));
   const labels = [...sample.labels];
@@ -63,8 +63,8 @@ export function truthImage(sample: LabelledMasks, classes: number, group?: strin
   return { id, height, width, ...regions(Int32Array.from(labels), masks), crowd, group };
 }
 
-/** Instances as truth: every one a target. */
-export function truthFromInstances(id: string, instances: Instances, group?: string): EvaluationImage {
+/** Instances as ground truth: every one a target. */
+export function groundTruthFromInstances(id: string, instances: Instances, group?: string): EvaluationImage {
   const { height, width, labels, masks } = instances;
   return { id, height, width, ...regions(labels, masks), crowd: new Uint8Array(labels.length), group };
 }

@@ -5,14 +5,14 @@ import type { Regions } from './evaluation_image';
 export type OverlapType = 'segm' | 'bbox';
 
 /**
- * Pairs of a detection and a truth that overlap enough, detection by detection (compressed rows): those of detection
- * d are `start[d]` to `start[d + 1]`, truths ascending.
+ * Pairs of a detection and a ground truth that overlap enough, detection by detection (compressed rows): those of detection
+ * d are `start[d]` to `start[d + 1]`, true cells ascending.
  */
 export interface Overlaps {
   /** [detections + 1] */
   readonly start: Int32Array;
-  /** [pairs] positions in the list of truths. */
-  readonly truth: Int32Array;
+  /** [pairs] positions in the list of true cells. */
+  readonly groundTruth: Int32Array;
   /** [pairs] */
   readonly iou: Float64Array;
 }
@@ -40,24 +40,24 @@ export function measureExtents(type: OverlapType, regions: Regions): Extents {
   return { regions, boxes, sizes };
 }
 
-let truths = new Int32Array(1024);
+let groundTruths = new Int32Array(1024);
 let ious = new Float64Array(1024);
 
 /**
- * The pairs of the detections `rows` and the truths `columns` whose IoU is at least `least` (over 0). For a crowd the
+ * The pairs of the detections `rows` and the true cells `columns` whose IoU is at least `least` (over 0). For a crowd the
  * intersection is divided by the detection's own size. Source: pycocotools maskApi.c, rleIou and bbIou.
  */
 export function findOverlaps(
   type: OverlapType,
   detected: Extents,
   rows: ArrayLike<number>,
-  truth: Extents,
+  groundTruth: Extents,
   columns: ArrayLike<number>,
   crowd: Uint8Array,
   least: number,
 ): Overlaps {
   const start = new Int32Array(rows.length + 1);
-  const [ours, theirs] = [detected.boxes, truth.boxes];
+  const [ours, theirs] = [detected.boxes, groundTruth.boxes];
   let n = 0;
   for (let i = 0; i < rows.length; i++) {
     const d = rows[i];
@@ -73,18 +73,18 @@ export function findOverlaps(
         continue;
       const shared =
         type === 'segm'
-          ? sharedPixels(detected.regions.masks[d].counts, truth.regions.masks[t].counts)
+          ? sharedPixels(detected.regions.masks[d].counts, groundTruth.regions.masks[t].counts)
           : sharedBox(ours, 4 * d, theirs, 4 * t);
       const size = detected.sizes[d];
-      const iou = shared / (crowd[t] === 1 ? size : size + truth.sizes[t] - shared);
+      const iou = shared / (crowd[t] === 1 ? size : size + groundTruth.sizes[t] - shared);
       if (!(iou >= least)) continue;
-      if (n === truths.length) grow();
-      truths[n] = j;
+      if (n === groundTruths.length) grow();
+      groundTruths[n] = j;
       ious[n++] = iou;
     }
     start[i + 1] = n;
   }
-  return { start, truth: truths.slice(0, n), iou: ious.slice(0, n) };
+  return { start, groundTruth: groundTruths.slice(0, n), iou: ious.slice(0, n) };
 }
 
 /** Pixels that the box at place `i` of `a` shares with the one at `j` of `b`. */
@@ -95,8 +95,11 @@ function sharedBox(a: Float64Array, i: number, b: Float64Array, j: number): numb
 }
 
 function grow(): void {
-  const [moreTruths, moreIous] = [new Int32Array(2 * truths.length), new Float64Array(2 * ious.length)];
-  moreTruths.set(truths);
+  const [moreGroundTruths, moreIous] = [
+    new Int32Array(2 * groundTruths.length),
+    new Float64Array(2 * ious.length),
+  ];
+  moreGroundTruths.set(groundTruths);
   moreIous.set(ious);
-  [truths, ious] = [moreTruths, moreIous];
+  [groundTruths, ious] = [moreGroundTruths, moreIous];
 }

@@ -81,11 +81,11 @@ export function networkConfig({
   normalisation,
 }: Pick<ExperimentConfig, 'model' | 'normalisation'>): MaskRcnnConfig {
   if (normalisation.times === 1) return model;
-  const { mean, deviation } = model.image;
+  const { mean, std } = model.image;
   const image = {
     ...model.image,
-    mean: mean.map((m, c) => m * (1 + deviation[c])),
-    deviation: deviation.map((d) => d * d),
+    mean: mean.map((m, c) => m * (1 + std[c])),
+    std: std.map((d) => d * d),
   };
   return { ...model, image };
 }

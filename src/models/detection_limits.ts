@@ -7,16 +7,16 @@ import type { AnchorLevel } from './anchors';
  */
 const LIMIT_PIXELS = 512 * 512;
 /** A block may propose more than its share: cells do not lie evenly. */
-const GENEROSITY = 2;
+const LIMIT_FACTOR = 2;
 
 /** A limit's share for a block of `side` pixels. */
 export function blockLimit(limit: number, side: number): number {
-  return Math.ceil((GENEROSITY * limit * side * side) / LIMIT_PIXELS);
+  return Math.ceil((LIMIT_FACTOR * limit * side * side) / LIMIT_PIXELS);
 }
 
 /** How many times the limit of detections a view of `pixels` has. */
-export function roomOf(pixels: number): number {
-  return Math.max(1, (GENEROSITY * pixels) / LIMIT_PIXELS);
+export function detectionLimitFactor(pixels: number): number {
+  return Math.max(1, (LIMIT_FACTOR * pixels) / LIMIT_PIXELS);
 }
 
 /** Rows of the `k` highest logits of every block of a level. @param side of a block, pixels, a multiple of the stride. */
@@ -40,7 +40,7 @@ export function topKOfBlocks(logits: Float32Array, level: AnchorLevel, k: number
 }
 
 /**
- * Of boxes in falling order the first `k` whose centres lie in each block.
+ * Of boxes in falling order the first `k` whose centres are in each block.
  * @param boxes [n * 4] pixels. @param order rows. @param side of a block, pixels.
  */
 export function firstOfBlocks(boxes: Float32Array, order: Int32Array, k: number, side: number): Int32Array {

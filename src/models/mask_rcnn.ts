@@ -13,19 +13,19 @@ import type { CropMask, SoftMask } from '../geometry/masks';
 import { encodeCropMask } from '../geometry/rle';
 import type { Mode } from '../nn/conv';
 import { ParameterStore } from '../nn/parameters';
-import { type Precision, precisionInForce, withPrecision } from '../runtime/precision';
+import { appliedPrecision, type Precision, withPrecision } from '../runtime/precision';
 import { scoped } from '../runtime/scope';
 import { type Scalar, type Tensor4D, tf } from '../runtime/tf';
 import { EfficientNetLite0 } from './backbones/efficientnet_lite';
 import { ResNet } from './backbones/resnet';
-import { roomOf } from './detection_limits';
+import { detectionLimitFactor } from './detection_limits';
 import { type Backbone, FeaturePyramid } from './fpn';
 import { MASK_SIZE } from './heads/mask_head';
 import { pasteMask } from './heads/paste_masks';
 import { type MaskedDetections, RoiHeads } from './heads/roi_heads';
 import { RegionProposalNetwork } from './rpn';
-import { type Pick, pickFirst } from './sampler';
-import { withShiftedTruth } from './simulated_proposals';
+import { type Sampler, sampleFirst } from './sampler';
+import { withShiftedGroundTruth } from './simulated_proposals';
 import {
   batchImages,
   type ImageBatch,
@@ -50,23 +50,23 @@ export interface LossOptions {
   /** Whether live norms use, and move by, the batch's statistics. */
   readonly training: boolean;
   /** How anchors and regions are sampled. */
-  readonly pick: Pick;
+  readonly sampler: Sampler;
   /** Factor by which the network sees the images larger. Default 1. */
-  readonly enlarge?: number;
+  readonly scale?: number;
   /** Adds proposals near the true cells, as many as a network that has learned finds: what its steps will cost. */
-  readonly asIfLearned?: boolean;
+  readonly simulateProposals?: boolean;
 }
 
 export interface DetectOptions {
   /** Factor by which the network sees the images larger: small cells gain from it. Default 1. */
-  readonly enlarge?: number;
+  readonly scale?: number;
   /**
    * For views of large images: the limits of proposals are shared out over blocks of this side, pixels of the
    * network's input and a multiple of its coarsest stride, that of detections grows with the view's area.
    */
   readonly block?: number;
   /** Leaves out what scores less, before its mask is computed. Default: all over the model's own threshold. */
-  readonly leastScore?: number;
+  readonly scoreThreshold?: number;
   /** Draws a mask into its image, [height, width] pixels. Default: as torchvision pastes it. */
   readonly drawMask?: (mask: SoftMask, image: ModelImage) => CropMask;
 }
@@ -80,7 +80,7 @@ export class MaskRcnn {
   readonly pyramid: FeaturePyramid;
   readonly rpn: RegionProposalNetwork;
   readonly roiHeads: RoiHeads;
-  /** In force, which is float32 where the kernels for another are missing. */
+  /** Applied, which is float32 where the kernels for another are missing. */
   readonly precision: Precision;
 
   /**
@@ -88,7 +88,7 @@ export class MaskRcnn {
    * @param precision of its products, whatever else the process computes.
    */
   constructor(wanted: MaskRcnnConfig, seed: number | string | null = 0, precision: Precision = 'float32') {
-    this.precision = precisionInForce(precision);
+    this.precision = appliedPrecision(precision);
     const config = frozen(structuredClone(wanted));
     this.config = config;
     this.parameters = new ParameterStore(seed === null ? null : createRng(seed).fork('weights'));
@@ -119,22 +119,24 @@ export class MaskRcnn {
 
   private lossesOf(
     images: readonly (ModelImage & Target)[],
-    { training, pick, enlarge, asIfLearned }: LossOptions,
+    { training, sampler, scale, simulateProposals }: LossOptions,
   ): Losses {
-    const batch = this.batch(images, true, enlarge);
+    const batch = this.batch(images, true, scale);
     const targets = images.map((image, n) => resizeTarget(image, image, batch.sizes[n]));
     const features = this.features(batch, { training });
     const rpn = this.rpn.apply(features, batch);
     const found = this.rpn.propose(rpn, batch.sizes, true);
-    const proposals = asIfLearned ? found.map((own, n) => withShiftedTruth(own, targets[n])) : found;
-    const rpnLosses = this.rpn.losses(rpn, targets, pick);
+    const proposals = simulateProposals
+      ? found.map((own, n) => withShiftedGroundTruth(own, targets[n]))
+      : found;
+    const rpnLosses = this.rpn.losses(rpn, targets, sampler);
     const roiLosses = this.roiHeads.losses(
       features.slice(0, 4),
       proposals,
       targets,
       batch.sizes,
       { training },
-      pick,
+      sampler,
     );
     return {
       loss_classifier: roiLosses.classifier,
@@ -146,8 +148,8 @@ export class MaskRcnn {
   }
 
   /** The losses without gradients, norms as in testing and fixed sampling: what validation reports. Touches nothing. */
-  evaluateLosses(images: readonly (ModelImage & Target)[], enlarge = 1): Record<LossName, number> {
-    const losses = tf.tidy(() => this.losses(images, { training: false, pick: pickFirst, enlarge }));
+  evaluateLosses(images: readonly (ModelImage & Target)[], scale = 1): Record<LossName, number> {
+    const losses = tf.tidy(() => this.losses(images, { training: false, sampler: sampleFirst, scale }));
     const values = {} as Record<LossName, number>;
     for (const name of LOSS_NAMES) {
       values[name] = losses[name].dataSync()[0];
@@ -156,11 +158,11 @@ export class MaskRcnn {
     return values;
   }
 
-  /** One padded batch, each image enlarged by `enlarge` and then resized as the configuration says. */
-  batch(images: readonly ModelImage[], training: boolean, enlarge = 1): ImageBatch {
+  /** One padded batch, each image scaled by `scale` and then resized as the configuration says. */
+  batch(images: readonly ModelImage[], training: boolean, scale = 1): ImageBatch {
     const { image } = this.config;
     const sizes = images.map(({ height, width }) =>
-      resizedSize(Math.round(height * enlarge), Math.round(width * enlarge), image, training),
+      resizedSize(Math.round(height * scale), Math.round(width * scale), image, training),
     );
     return batchImages(images, sizes, image);
   }
@@ -168,15 +170,21 @@ export class MaskRcnn {
   /** Instances of every image, in its own pixels, by falling score. Leaves no tensor behind. */
   detect(
     images: readonly ModelImage[],
-    { enlarge = 1, block, leastScore, drawMask = pasteMask }: DetectOptions = {},
+    { scale = 1, block, scoreThreshold, drawMask = pasteMask }: DetectOptions = {},
   ): Instances[] {
     const find = (): Instances[] => {
-      const batch = this.batch(images, false, enlarge);
+      const batch = this.batch(images, false, scale);
       const features = this.features(batch, { training: false });
       const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false, block);
       const area = Math.max(...batch.sizes.map(([height, width]) => height * width));
-      const room = block === undefined ? 1 : roomOf(area);
-      const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes, room, leastScore);
+      const limitFactor = block === undefined ? 1 : detectionLimitFactor(area);
+      const detections = this.roiHeads.detect(
+        features.slice(0, 4),
+        proposals,
+        batch.sizes,
+        limitFactor,
+        scoreThreshold,
+      );
       return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n], drawMask));
     };
     return scoped(() => withPrecision(this.precision, find));

@@ -5,67 +5,68 @@ import { type AnchorLevel, allAnchors, countAnchors } from './anchors';
 export const BACKGROUND = -1;
 export const BETWEEN = -2;
 
-/** For each proposal the truth of highest IoU, or BACKGROUND. */
+/** For each proposal the ground truth of highest IoU, or BACKGROUND. */
 export function matchProposals(
   proposals: Float32Array,
-  truth: Float32Array,
+  groundTruth: Float32Array,
   foregroundIou: number,
 ): Int32Array {
   const matched = new Int32Array(proposals.length / 4).fill(BACKGROUND);
   for (let i = 0; i < matched.length; i++) {
     let best = 0;
-    let bestTruth = BACKGROUND;
-    for (let j = 0; j < truth.length / 4; j++) {
-      const iou = boxIou(truth, j, proposals, i);
-      if (iou > best) [best, bestTruth] = [iou, j];
+    let bestGroundTruth = BACKGROUND;
+    for (let j = 0; j < groundTruth.length / 4; j++) {
+      const iou = boxIou(groundTruth, j, proposals, i);
+      if (iou > best) [best, bestGroundTruth] = [iou, j];
     }
-    if (best >= foregroundIou) matched[i] = bestTruth;
+    if (best >= foregroundIou) matched[i] = bestGroundTruth;
   }
   return matched;
 }
 
 /**
- * Anchors to truth as torchvision's Matcher with low-quality matches: the anchors that overlap a truth best are its
+ * Anchors to ground truth as torchvision's Matcher with low-quality matches: the anchors that overlap a ground truth best are its
  * own, however little they overlap. Work is proportional to the overlaps: anchors lie on grids, so those that can touch
  * a box are found without looking at the others.
  */
 export function matchAnchors(
   levels: readonly AnchorLevel[],
-  truth: Float32Array,
+  groundTruth: Float32Array,
   foregroundIou: number,
   backgroundIou: number,
 ): Int32Array {
   const anchors = allAnchors(levels);
   const total = anchors.length / 4;
   const best = new Float64Array(total);
-  const bestTruth = new Int32Array(total);
-  const bestOfTruth = new Float64Array(truth.length / 4);
-  forEachOverlap(levels, truth, (j, i) => {
-    const iou = boxIou(truth, j, anchors, i);
+  const bestGroundTruth = new Int32Array(total);
+  const bestOfGroundTruth = new Float64Array(groundTruth.length / 4);
+  forEachOverlap(levels, groundTruth, (j, i) => {
+    const iou = boxIou(groundTruth, j, anchors, i);
     if (iou > best[i]) {
       best[i] = iou;
-      bestTruth[i] = j;
+      bestGroundTruth[i] = j;
     }
-    if (iou > bestOfTruth[j]) bestOfTruth[j] = iou;
+    if (iou > bestOfGroundTruth[j]) bestOfGroundTruth[j] = iou;
   });
   const matched = new Int32Array(total).fill(BACKGROUND);
-  if (!truth.length) return matched;
+  if (!groundTruth.length) return matched;
   for (let i = 0; i < total; i++)
-    if (best[i] >= foregroundIou) matched[i] = bestTruth[i];
+    if (best[i] >= foregroundIou) matched[i] = bestGroundTruth[i];
     else if (best[i] >= backgroundIou) matched[i] = BETWEEN;
-  forEachOverlap(levels, truth, (j, i) => {
-    if (bestOfTruth[j] > 0 && boxIou(truth, j, anchors, i) === bestOfTruth[j]) matched[i] = bestTruth[i];
+  forEachOverlap(levels, groundTruth, (j, i) => {
+    if (bestOfGroundTruth[j] > 0 && boxIou(groundTruth, j, anchors, i) === bestOfGroundTruth[j])
+      matched[i] = bestGroundTruth[i];
   });
   return matched;
 }
 
 function forEachOverlap(
   levels: readonly AnchorLevel[],
-  truth: Float32Array,
-  visit: (truthIndex: number, anchorIndex: number) => void,
+  groundTruth: Float32Array,
+  visit: (groundTruthIndex: number, anchorIndex: number) => void,
 ): void {
-  for (let j = 0; j < truth.length / 4; j++) {
-    const [x1, y1, x2, y2] = truth.subarray(j * 4, j * 4 + 4);
+  for (let j = 0; j < groundTruth.length / 4; j++) {
+    const [x1, y1, x2, y2] = groundTruth.subarray(j * 4, j * 4 + 4);
     let offset = 0;
     for (const level of levels) {
       const shapes = level.base.length / 4;

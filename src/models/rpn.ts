@@ -18,7 +18,7 @@ import {
 import { decodeBox, encodeBox, RPN_WEIGHTS } from './box_coder';
 import { blockLimit, firstOfBlocks, topKOfBlocks } from './detection_limits';
 import { BACKGROUND, matchAnchors } from './matcher';
-import { type Pick, sampleBalanced } from './sampler';
+import { type Sampler, sampleBalanced } from './sampler';
 import type { ImageBatch, Target } from './transform';
 
 export interface RpnOutput {
@@ -148,7 +148,7 @@ export class RegionProposalNetwork {
   losses(
     output: RpnOutput,
     targets: readonly Target[],
-    pick: Pick,
+    sampler: Sampler,
   ): { objectness: Scalar; boxRegression: Scalar } {
     const { foregroundIou, backgroundIou, batchSizePerImage, positiveFraction } = this.config.rpn;
     const anchors = allAnchors(output.levels);
@@ -165,7 +165,7 @@ export class RegionProposalNetwork {
         total,
         batchSizePerImage,
         positiveFraction,
-        pick,
+        sampler,
       );
       for (const i of positive) {
         const offsets = new Float32Array(4);

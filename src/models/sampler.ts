@@ -6,11 +6,11 @@ export interface SampledIndices {
 }
 
 /** Picks `count` of `candidates`. */
-export type Pick = (candidates: Int32Array, count: number) => Int32Array;
+export type Sampler = (candidates: Int32Array, count: number) => Int32Array;
 
 /** Without replacement, uniformly; ascending, so that the order of a sum is fixed. */
-export const pickRandom =
-  (rng: Rng): Pick =>
+export const sampleRandom =
+  (rng: Rng): Sampler =>
   (candidates, count) => {
     if (candidates.length <= count) return candidates;
     const pool = candidates.slice();
@@ -22,7 +22,7 @@ export const pickRandom =
   };
 
 /** The lowest indices: what the golden files and validation losses are computed with. */
-export const pickFirst: Pick = (candidates, count) => candidates.slice(0, count);
+export const sampleFirst: Sampler = (candidates, count) => candidates.slice(0, count);
 
 /** At most `size * positiveFraction` positives, filled up to `size` with negatives (torchvision's balanced sampler). */
 export function sampleBalanced(
@@ -31,17 +31,17 @@ export function sampleBalanced(
   total: number,
   size: number,
   positiveFraction: number,
-  pick: Pick,
+  sampler: Sampler,
 ): SampledIndices {
   const positives: number[] = [];
   const negatives: number[] = [];
   for (let i = 0; i < total; i++)
     if (isPositive(i)) positives.push(i);
     else if (isNegative(i)) negatives.push(i);
-  const positive = pick(
+  const positive = sampler(
     Int32Array.from(positives),
     Math.min(positives.length, Math.floor(size * positiveFraction)),
   );
-  const negative = pick(Int32Array.from(negatives), Math.min(negatives.length, size - positive.length));
+  const negative = sampler(Int32Array.from(negatives), Math.min(negatives.length, size - positive.length));
   return { positive, negative };
 }

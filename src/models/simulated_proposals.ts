@@ -10,7 +10,7 @@ const SHIFTS = [
 ] as const;
 
 /** The proposals, and shifted copies of every true box, as a network that has learned finds them. */
-export function withShiftedTruth(proposals: Proposals, { boxes }: Target): Proposals {
+export function withShiftedGroundTruth(proposals: Proposals, { boxes }: Target): Proposals {
   const known = proposals.boxes.length;
   const joined = new Float32Array(known + boxes.length * SHIFTS.length);
   joined.set(proposals.boxes);

@@ -73,11 +73,11 @@ function writeImage(
   [outHeight, outWidth]: readonly [number, number],
   out: Float32Array,
   rowLength: number,
-  { mean, deviation }: MaskRcnnConfig['image'],
+  { mean, std }: MaskRcnnConfig['image'],
 ): void {
   const unit = image instanceof Uint8Array ? 1 / 255 : 1;
-  const scale = deviation.map((d) => unit / d);
-  const shift = mean.map((m, c) => -m / deviation[c]);
+  const scale = std.map((d) => unit / d);
+  const shift = mean.map((m, c) => -m / std[c]);
   const xs = sourcePositions(outWidth, width);
   const ys = sourcePositions(outHeight, height);
   for (let y = 0; y < outHeight; y++) {

@@ -93,7 +93,7 @@ export class Conv {
         depthwise,
         activation: live ? 'none' : activation,
         inputGradient: this.spec.inputs > 3,
-        packed: packs && (live || wanted),
+        pairs: packs && (live || wanted),
       },
     );
     return this.norm && live ? this.norm.apply(y, mode, activation, packs && wanted) : y;
@@ -170,7 +170,7 @@ export class Norm {
     return { scale, offset: tf.sub(this.bias.variable, tf.mul(this.mean.variable, scale)) as Tensor1D };
   }
 
-  apply(x: Tensor4D, mode: Mode, activation: Activation, packed = false): Tensor4D {
+  apply(x: Tensor4D, mode: Mode, activation: Activation, pairs = false): Tensor4D {
     if (!mode.training) {
       const { scale, offset } = this.folded();
       return activate(tf.add(tf.mul(x, scale), offset), activation);
@@ -182,7 +182,7 @@ export class Norm {
       this.bias.variable as unknown as Tensor1D,
       this.epsilon,
       activation === 'relu',
-      packed && activation !== 'relu6',
+      pairs && activation !== 'relu6',
     );
     move(this.mean, mean);
     move(this.variance, variance);

@@ -19,13 +19,13 @@ const fill =
 export const zeros: Initializer = fill(() => () => 0);
 export const ones: Initializer = fill(() => () => 1);
 
-/** Normal deviates of a fixed deviation: the proposal head's 0.01. */
-export const normal = (deviation: number): Initializer => fill(() => (rng) => rng.normal(0, deviation));
+/** Normal deviates of a fixed standard deviation: the proposal head's 0.01. */
+export const normal = (std: number): Initializer => fill(() => (rng) => rng.normal(0, std));
 
 /** He et al. 2015, mode fan_out, for ReLU: ResNet and the mask head. */
 export const kaimingNormal: Initializer = fill((shape) => {
-  const deviation = Math.sqrt(2 / fanOut(shape));
-  return (rng) => rng.normal(0, deviation);
+  const std = Math.sqrt(2 / fanOut(shape));
+  return (rng) => rng.normal(0, std);
 });
 
 /** He et al. 2015, uniform, fan_in, with negative slope 1: the feature pyramid. */

@@ -40,14 +40,14 @@ export class Linear {
 /**
  * activation(x w + b), rows of x [n, in] by w [in, out] and b [out]; in one kernel where there is one.
  *
- * @param packed whether the result is handed to another product alone: in bfloat16, where that would round it.
+ * @param pairs whether the result is handed to another product alone: in bfloat16, where that would round it.
  */
 export function affine(
   x: Tensor2D,
   weight: Tensor2D,
   bias: Tensor1D,
   activation: Activation,
-  packed = false,
+  pairs = false,
 ): Tensor2D {
   const [rows] = x.shape;
   const [inputs, outputs] = weight.shape;
@@ -63,7 +63,7 @@ export function affine(
       depthwise: false,
       activation,
       inputGradient: true,
-      packed: packed && outputs % 2 === 0 && currentPrecision() === 'bfloat16',
+      pairs: pairs && outputs % 2 === 0 && currentPrecision() === 'bfloat16',
     },
   );
   return reshapeValues(y, [rows, outputs]);

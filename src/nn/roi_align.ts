@@ -2,7 +2,7 @@ import { hasKernels } from '../runtime/kernels';
 import { edgePad, fusedRoiAlign, sampleBoxes } from '../runtime/ops/roi_align';
 import { type Tensor4D, tf } from '../runtime/tf';
 
-/** Boxes of several images: row i lies in image `imageIndex[i]`. */
+/** Boxes of several images: row i is in image `imageIndex[i]`. */
 export interface Rois {
   /** [n * 4] pixels of the (resized) image, x1, y1, x2, y2. */
   readonly boxes: Float32Array;

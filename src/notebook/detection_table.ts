@@ -11,7 +11,7 @@ import { frameOf } from './tables';
  * One row a true cell, and for each run whether it finds it: a detection of its class, at or over a score, covers it by
  * half. The evaluations are of the same images.
  */
-export function foundTable(
+export function detectionTable(
   evaluations: readonly Evaluation[],
   names: readonly string[],
   threshold = 0.5,
@@ -34,9 +34,9 @@ export function foundTable(
 }
 
 /** Pixels around a cell that are shown with it. */
-const ROOM = 24;
+const MARGIN = 24;
 
-/** One true cell and what was predicted around it, enlarged. PNG bytes. */
+/** One true cell and what was predicted around it, scaled up. PNG bytes. */
 export async function drawCell(
   { set, predictions, about, dataset }: Evaluation,
   image: string,
@@ -54,10 +54,10 @@ export async function drawCell(
   const sample = set.samples[i];
   const mask = sample.masks[cell];
   if (!mask) throw new DataError(`image "${image}" has ${sample.masks.length} cells, no cell ${cell}`);
-  const x = Math.max(0, mask.x - ROOM);
-  const y = Math.max(0, mask.y - ROOM);
-  const width = Math.min(sample.width, mask.x + mask.width + ROOM) - x;
-  const height = Math.min(sample.height, mask.y + mask.height + ROOM) - y;
+  const x = Math.max(0, mask.x - MARGIN);
+  const y = Math.max(0, mask.y - MARGIN);
+  const width = Math.min(sample.width, mask.x + mask.width + MARGIN) - x;
+  const height = Math.min(sample.height, mask.y + mask.height + MARGIN) - y;
   const crop = new Uint8Array(width * height * 3);
   for (let row = 0; row < height; row++) {
     const from = ((y + row) * sample.width + x) * 3;
@@ -82,7 +82,7 @@ export async function drawCell(
   );
 }
 
-/** The part of a mask that lies within a picture. */
+/** The part of a mask that lies within an image. */
 function clipped(mask: CropMask, width: number, height: number): CropMask {
   const left = Math.max(0, mask.x);
   const top = Math.max(0, mask.y);

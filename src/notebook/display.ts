@@ -1,8 +1,8 @@
 import type { DataFrame } from 'danfojs-node';
-import type { PredictedPicture } from '../inference/predict_image';
+import type { PredictedImage } from '../inference/predict_image';
 import type { Figure } from '../plots/figure';
 import { escapeXml, figureToSvg, svgToPng } from '../plots/svg';
-import { drawOverlay, type PictureOptions } from '../report/images';
+import { type DrawOptions, drawOverlay } from '../report/images';
 
 interface Display {
   raw(mimeType: string, data: unknown): void;
@@ -15,13 +15,13 @@ function display(): Display {
   return (require('tslab') as { display: Display }).display;
 }
 
-/** Shows a Plotly figure in a notebook: interactive where the viewer can, with a static picture beside it. */
+/** Shows a Plotly figure in a notebook: interactive where the viewer can, with a static image beside it. */
 export function showFigure(figure: Figure): void {
   display().raw('application/vnd.plotly.v1+json', figure);
-  display().html(`<details><summary>as a picture</summary>${figureToSvg(figure)}</details>`);
+  display().html(`<details><summary>as a static image</summary>${figureToSvg(figure)}</details>`);
 }
 
-/** Shows a Plotly figure as a picture alone. */
+/** Shows a Plotly figure as an image alone. */
 export function showStatic(figure: Figure): void {
   display().png(svgToPng(figureToSvg(figure), 1.5));
 }
@@ -37,7 +37,7 @@ export function showPng(png: Uint8Array): void {
 }
 
 /** Shows the cells found in one image (`predict`), in the colours of their classes. */
-export async function showOverlay(predicted: PredictedPicture, options: PictureOptions = {}): Promise<void> {
+export async function showOverlay(predicted: PredictedImage, options: DrawOptions = {}): Promise<void> {
   showPng(await drawOverlay(predicted, options));
 }
 

@@ -3,14 +3,14 @@ import type { Dataset } from '../data/dataset';
 import type { Survey } from '../data/splits/survey';
 import { HEADLINE } from '../evaluation/analyse';
 import type { Evaluation } from '../evaluation/evaluate';
-import type { PredictedPicture } from '../inference/predict_image';
+import type { PredictedImage } from '../inference/predict_image';
 import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
 import { cellColumns, cellValues, measureCells } from '../report/cell_table';
 import type { Study } from '../studies/run_study';
 import { type Metrics, stepsOf } from '../training/metrics_log';
 
 /** One row a cell, the columns of `cells.csv`: class, score, place, size and form, colours; micrometres where known. */
-export function cellTable(predicted: PredictedPicture): DataFrame {
+export function cellTable(predicted: PredictedImage): DataFrame {
   const { id, instances, classes, channelOrder, pixelSize } = predicted;
   const micrometres = pixelSize !== undefined;
   const columns = cellColumns(micrometres);
@@ -55,7 +55,10 @@ export function classTable({ segm, cells, about, set }: Evaluation): DataFrame {
       AP: segm.perClass[k].AP,
       PQ: cells.perClass[k].pq ?? Number.NaN,
       F1: cells.perClass[k].f1 ?? Number.NaN,
-      cells: set.truth.reduce((sum, { labels }) => sum + labels.filter((label) => label === k + 1).length, 0),
+      cells: set.groundTruth.reduce(
+        (sum, { labels }) => sum + labels.filter((label) => label === k + 1).length,
+        0,
+      ),
     })),
   );
 }
@@ -65,8 +68,8 @@ export function imageTable({ ids, set, perImage }: Evaluation): DataFrame {
   return frameOf(
     ids.map((id, i) => ({
       image: id,
-      group: set.truth[i].group ?? id,
-      cells: set.truth[i].labels.length,
+      group: set.groundTruth[i].group ?? id,
+      cells: set.groundTruth[i].labels.length,
       AP50: perImage[i],
     })),
   );

@@ -1,7 +1,7 @@
 import { decodeRle, encodeMask, type Rle, rleFromString, rleToString } from '../geometry/rle';
 import { rleIouMatrix } from '../geometry/rle_operations';
 import { matchCocoResults } from '../metrics/coco/evaluate';
-import { CocoTruth } from '../metrics/coco/ground_truth';
+import { CocoGroundTruth } from '../metrics/coco/ground_truth';
 import type { CocoMatches } from '../metrics/coco/match';
 import { CocoResults } from '../metrics/coco/results';
 import { type CocoScores, precisionRecallCurve, summarizeCoco } from '../metrics/coco/summary';
@@ -55,10 +55,10 @@ export function recomputeCocoGolden(golden: Readonly<Record<string, unknown>>): 
   if (file.iou) fields.push(iouField(file.iou));
   for (const [name, expected] of Object.entries(file.eval)) {
     const [type, maxDets] = name.split('@');
-    const truth = new CocoTruth(file.dataset, 'golden dataset');
-    const results = new CocoResults(truth, 'golden detections');
+    const groundTruth = new CocoGroundTruth(file.dataset, 'golden dataset');
+    const results = new CocoResults(groundTruth, 'golden detections');
     for (const detection of file.detections) results.add(detection);
-    const matches = matchCocoResults(truth, results, {
+    const matches = matchCocoResults(groundTruth, results, {
       type: type === 'bbox' ? 'bbox' : 'segm',
       maxDets: Number(maxDets),
     });
@@ -66,7 +66,7 @@ export function recomputeCocoGolden(golden: Readonly<Record<string, unknown>>): 
     for (const key of KEYS)
       if (key in expected) fields.push(field(`${name}.${key}`, [summary[key]], [expected[key]], 1e-9));
     for (const [id, values] of Object.entries(expected.perClass)) {
-      const k = (truth.findClass(Number(id)) ?? 0) - 1;
+      const k = (groundTruth.findClass(Number(id)) ?? 0) - 1;
       for (const key of KEYS)
         if (key in values)
           fields.push(field(`${name}.${id}.${key}`, [summary.perClass[k]?.[key]], [values[key]], 1e-9));
@@ -79,7 +79,7 @@ export function recomputeCocoGolden(golden: Readonly<Record<string, unknown>>): 
   return fields;
 }
 
-/** Precision at recall 0, 0.1 … 1; -1 for a class without truth. */
+/** Precision at recall 0, 0.1 … 1; -1 for a class without ground truth. */
 function precisionAt50(matches: CocoMatches, k: number): number[] {
   const curve = precisionRecallCurve(matches, k, 0.5);
   return Array.from({ length: 11 }, (_, i) => (curve ? curve.precision[10 * i] : -1));

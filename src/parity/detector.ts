@@ -3,9 +3,9 @@ import { ConfigError, nearestName } from '../core/errors';
 import { rleArea } from '../geometry/rle';
 import { allAnchors } from '../models/anchors';
 import { BOX_SIZE } from '../models/heads/box_head';
-import { blockIndex, MASK_POOL } from '../models/heads/mask_head';
+import { MASK_POOL, pixelShuffleIndex } from '../models/heads/mask_head';
 import { LOSS_NAMES, MaskRcnn } from '../models/mask_rcnn';
-import { pickFirst } from '../models/sampler';
+import { sampleFirst } from '../models/sampler';
 import { assign } from '../models/weights/load_state';
 import { toTorch } from '../nn/parameters';
 import { roiAlign } from '../nn/roi_align';
@@ -34,7 +34,7 @@ export function compareDetector(golden: DetectorGolden): FieldResult[] {
       ...scoped(() => inference(model, golden)),
       ...training(model, golden),
     };
-    return judge(errors, golden.float32Error);
+    return verdictOn(errors, golden.float32Error);
   } finally {
     model.dispose();
   }
@@ -136,7 +136,7 @@ function headErrors(model: MaskRcnn, golden: DetectorGolden, features: readonly 
   for (let n = 0; n < golden.rois.length; n++)
     for (let k = 0; k < classes; k++)
       for (let p = 0; p < 784; p++)
-        maskLogits[(n * classes + k) * 784 + p] = blocks[(n * 784 + blockIndex(p)) * classes + k];
+        maskLogits[(n * classes + k) * 784 + p] = blocks[(n * 784 + pixelShuffleIndex(p)) * classes + k];
   return {
     roiAlign7: tensorError(golden.roiAlign7, toNchw(pooled)),
     roiAlign14: tensorError(golden.roiAlign14, toNchw(forMasks)),
@@ -193,7 +193,7 @@ function training(model: MaskRcnn, golden: DetectorGolden): Errors {
     const losses = {} as Record<string, number>;
     const { value, grads } = computeGradients(
       () => {
-        const terms = model.losses(batch, { training: true, pick: pickFirst });
+        const terms = model.losses(batch, { training: true, sampler: sampleFirst });
         for (const name of LOSS_NAMES) losses[name] = terms[name].dataSync()[0];
         return tf.addN(Object.values(terms)) as Scalar;
       },
@@ -248,7 +248,7 @@ function gradientErrors(
 }
 
 /** The rule of parity/README.md: ten times torchvision's own float32 error, or a floor by the kind of field. */
-function judge(errors: Errors, float32Error: Readonly<Record<string, number>>): FieldResult[] {
+function verdictOn(errors: Errors, float32Error: Readonly<Record<string, number>>): FieldResult[] {
   for (const field of Object.keys(float32Error)) errors[field] ??= Number.POSITIVE_INFINITY;
   return Object.entries(errors).map(([field, maxError]) => {
     const reference = float32Error[field === 'gradients.samples' ? 'gradients.norm' : field] ?? 0;

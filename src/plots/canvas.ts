@@ -9,16 +9,16 @@ export interface Canvas {
   readonly data: Uint8Array;
 }
 
-export interface Picture {
+export interface RasterImage {
   readonly height: number;
   readonly width: number;
   /** [height * width * 3] */
   readonly image: Uint8Array;
 }
 
-/** A copy of an image enlarged by a whole factor, in RGB whatever the order of the file. */
+/** A copy of an image scaled up by a whole factor, in RGB whatever the order of the file. */
 export function canvasOf(
-  { image, height, width }: Picture,
+  { image, height, width }: RasterImage,
   channelOrder: 'rgb' | 'bgr',
   scale: number,
 ): Canvas {

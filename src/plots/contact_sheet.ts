@@ -1,4 +1,4 @@
-import { canvasOf, canvasToPng, type Picture } from './canvas';
+import { canvasOf, canvasToPng, type RasterImage } from './canvas';
 import {
   blank,
   drawContours,
@@ -11,15 +11,15 @@ import {
 } from './overlay';
 import { escapeXml, svgToPng } from './svg';
 
-/** One picture of a sheet, with the contours of its cells. */
+/** One image of a sheet, with the contours of its cells. */
 export interface SheetCell extends Panel {
-  readonly picture: Picture;
+  readonly picture: RasterImage;
 }
 
 const GAP = 10;
 const TITLE = 24;
 
-/** Rows of pictures with contours, titles and the legend of the classes. PNG bytes. */
+/** Rows of images with contours, titles and the legend of the classes. PNG bytes. */
 export async function drawContactSheet(
   rows: readonly (readonly SheetCell[])[],
   options: OverlayOptions,

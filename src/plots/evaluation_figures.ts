@@ -1,4 +1,4 @@
-import type { FoundShare } from '../metrics/analysis/breakdown';
+import type { RecallGroup } from '../metrics/analysis/breakdown';
 import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
 import { classColour, PALETTE } from './canvas';
 import type { Figure, Trace } from './figure';
@@ -115,7 +115,7 @@ export function precisionRecallFigure(
 }
 
 /** Cells there and found, by size or crowding. */
-export function foundFigure(shares: readonly FoundShare[], title: string): Figure {
+export function recallFigure(shares: readonly RecallGroup[], title: string): Figure {
   const x = shares.map(({ name }) => name);
   const bars = (name: string, y: number[], color: string): Trace => ({
     type: 'bar',
@@ -128,7 +128,7 @@ export function foundFigure(shares: readonly FoundShare[], title: string): Figur
     data: [
       bars(
         'cells',
-        shares.map(({ truths }) => truths),
+        shares.map(({ groundTruths }) => groundTruths),
         '#bbbbbb',
       ),
       bars(
@@ -147,7 +147,7 @@ export function foundFigure(shares: readonly FoundShare[], title: string): Figur
   };
 }
 
-/** Which class is taken for which. @param matrix [K + 1][K + 1], truth by row; the last is background. */
+/** Which class is taken for which. @param matrix [K + 1][K + 1], ground truth by row; the last is background. */
 export function confusionFigure(classes: readonly string[], matrix: readonly (readonly number[])[]): Figure {
   const names = [...classes, 'background'];
   const shares = matrix.map((row) => {
@@ -172,7 +172,7 @@ export function confusionFigure(classes: readonly string[], matrix: readonly (re
       },
     ],
     layout: {
-      title: { text: 'Truth (row) and what it was taken for (column), in cells' },
+      title: { text: 'Ground truth (row) and what it was taken for (column), in cells' },
       xaxis: { title: { text: 'predicted' } },
       yaxis: { title: { text: '' }, categoryarray: [...names].reverse(), automargin: true },
       height: 120 + 52 * names.length,

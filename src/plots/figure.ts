@@ -46,7 +46,7 @@ export interface HeatmapTrace extends Named {
   readonly z: readonly (readonly number[])[];
   readonly colorscale: readonly (readonly [number, string])[];
   readonly showscale: boolean;
-  /** What stands in each cell. */
+  /** What is in each cell. */
   readonly text: readonly (readonly string[])[];
   readonly texttemplate: '%{text}';
 }

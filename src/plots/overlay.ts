@@ -7,12 +7,12 @@ import {
   canvasToPng,
   contourColour,
   drawContour,
-  type Picture,
+  type RasterImage,
   tintMask,
 } from './canvas';
 import { escapeXml, svgToPng } from './svg';
 
-/** Masks with their classes: truth, or what a prediction becomes. */
+/** Masks with their classes: ground truth, or what a prediction becomes. */
 export interface LabelledContours {
   readonly labels: ArrayLike<number>;
   readonly masks: readonly CropMask[];
@@ -22,7 +22,7 @@ export interface LabelledContours {
   readonly scores?: ArrayLike<number>;
 }
 
-/** A picture with its contours under a title. */
+/** A image with its contours under a title. */
 export interface Panel {
   readonly title: string;
   readonly contours: LabelledContours;
@@ -33,7 +33,7 @@ export interface OverlayOptions {
   readonly channelOrder?: 'rgb' | 'bgr';
   /** Micrometres a pixel: with it a scale bar is drawn. */
   readonly pixelSize?: number;
-  /** Side of a picture pixel; default: so that the picture is about 700 pixels wide. */
+  /** Side of an image pixel; default: so that the image is about 700 pixels wide. */
   readonly scale?: number;
   /** What a tinted cell is, for the legend. */
   readonly tinted?: string;
@@ -55,9 +55,9 @@ const HEADER = 30;
 const BAR = 0.25;
 const TINT = 0.5;
 
-/** Pictures of one image side by side, each with its contours and title; legend and scale bar below. PNG bytes. */
+/** Images of one image side by side, each with its contours and title; legend and scale bar below. PNG bytes. */
 export async function drawPanels(
-  picture: Picture,
+  picture: RasterImage,
   panels: readonly Panel[],
   options: OverlayOptions,
 ): Promise<Buffer> {
@@ -84,7 +84,7 @@ export async function drawPanels(
   return await canvasToPng(total, strips);
 }
 
-/** Part of a picture's text, `height` pixels from `top` on, as a layer. */
+/** Part of an image's text, `height` pixels from `top` on, as a layer. */
 function strip(
   svg: readonly string[],
   width: number,
@@ -100,7 +100,7 @@ export function blank(width: number, height: number): Canvas {
   return { width, height, data: new Uint8Array(width * height * 3).fill(255) };
 }
 
-/** Contours in the colours of their classes, about half a picture pixel wide, and tints. */
+/** Contours in the colours of their classes, about half an image pixel wide, and tints. */
 export function drawContours(canvas: Canvas, contours: LabelledContours, scale: number): void {
   const { labels, masks, tinted } = contours;
   masks.forEach((mask, k) => {

@@ -3,7 +3,7 @@ import { fnv1a32 } from '../core/rng';
 import { rgb } from './canvas';
 import type { Axis, BarTrace, Figure, HeatmapTrace, ScatterTrace, Trace, Values } from './figure';
 
-/** Where values of an axis stand in the picture. */
+/** Where values of an axis are in the image. */
 export interface Scale {
   /** Values that get a mark, and what stands there. */
   readonly marks: readonly { readonly at: number; readonly label: string }[];
@@ -50,8 +50,8 @@ function extent(values: readonly number[]): [number, number] {
 }
 
 function padded([low, high]: readonly [number, number]): [number, number] {
-  const room = (high - low || Math.abs(high) || 1) * 0.06;
-  return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
+  const margin = (high - low || Math.abs(high) || 1) * 0.06;
+  return [low >= 0 ? Math.max(0, low - margin) : low - margin, high + margin];
 }
 
 /** Four to eight round numbers within the domain. */
@@ -70,14 +70,14 @@ const label = (value: number): string =>
 
 export const round = (value: number): number => Math.round(value * 10) / 10;
 
-/** The colour that a trace goes by, in the picture and in its legend. */
+/** The colour that a trace goes by, in the image and in its legend. */
 export function colourOf(trace: Trace): string {
   if (trace.type === 'heatmap') return '#000000';
   if (trace.type === 'bar') return trace.marker.color;
   return trace.line?.color ?? trace.marker?.color ?? '#000000';
 }
 
-/** The attribute of a line that is not solid, in the picture and in its legend. */
+/** The attribute of a line that is not solid, in the image and in its legend. */
 export function dashOf(trace: Trace): string {
   return trace.type === 'scatter' ? DASHES[trace.line?.dash ?? 'solid'] : '';
 }
@@ -137,11 +137,11 @@ function drawBars(
   y: Scale,
   { place, of, floor }: { readonly place: number; readonly of: number; readonly floor: number },
 ): string {
-  const room = x.band * 0.8;
-  const width = room / of;
+  const margin = x.band * 0.8;
+  const width = margin / of;
   return trace.x
     .map((value, i) => {
-      const left = x.at(value) - room / 2 + place * width;
+      const left = x.at(value) - margin / 2 + place * width;
       const [top, bottom] = [y.at(trace.y[i]), floor].sort((a, b) => a - b);
       return `<rect x="${round(left)}" y="${top}" width="${round(width * 0.94)}" height="${round(bottom - top)}" fill="${trace.marker.color}"/>`;
     })

@@ -2,7 +2,7 @@ import type { Instances } from '../geometry/instances';
 import type { CropMask } from '../geometry/masks';
 import { rleToCropMask } from '../geometry/rle';
 import { type CellShape, measureCell } from '../metrics/cells/shape';
-import type { Picture } from '../plots/canvas';
+import type { RasterImage } from '../plots/canvas';
 
 /** What is measured of one cell. */
 export interface CellRow extends CellShape {
@@ -12,13 +12,13 @@ export interface CellRow extends CellShape {
   readonly score: number;
   /** Red, green, blue: mean and standard deviation over the cell's pixels, 0..255. */
   readonly means: readonly number[];
-  readonly deviations: readonly number[];
+  readonly stds: readonly number[];
 }
 
-/** Measures every instance. @param order of the picture's channels. */
+/** Measures every instance. @param order of the image's channels. */
 export function measureCells(
   instances: Instances,
-  picture: Picture,
+  picture: RasterImage,
   classes: readonly string[],
   order: 'rgb' | 'bgr' = 'rgb',
 ): CellRow[] {
@@ -37,9 +37,9 @@ export function measureCells(
 
 function colours(
   mask: CropMask,
-  { image, width }: Picture,
+  { image, width }: RasterImage,
   order: 'rgb' | 'bgr',
-): Pick<CellRow, 'means' | 'deviations'> {
+): Pick<CellRow, 'means' | 'stds'> {
   const sums = [0, 0, 0];
   const squares = [0, 0, 0];
   let n = 0;
@@ -57,7 +57,7 @@ function colours(
   const means = sums.map((sum) => (n ? sum / n : 0));
   return {
     means,
-    deviations: squares.map((square, c) => (n ? Math.sqrt(Math.max(0, square / n - means[c] ** 2)) : 0)),
+    stds: squares.map((square, c) => (n ? Math.sqrt(Math.max(0, square / n - means[c] ** 2)) : 0)),
   };
 }
 
@@ -73,7 +73,7 @@ export function cellColumns(micrometres: boolean): string[] {
     'score',
     ...PIXELS,
     ...(micrometres ? ['x_um', 'y_um', 'area_um2', 'perimeter_um'] : []),
-    ...COLOURS.flatMap((name) => [`${name}_mean`, `${name}_deviation`]),
+    ...COLOURS.flatMap((name) => [`${name}_mean`, `${name}_std`]),
   ];
 }
 
@@ -90,7 +90,7 @@ export function cellValues(
     row.score,
     ...PIXELS.map((name) => row[name]),
     ...(micrometres ? sizes : []),
-    ...COLOURS.flatMap((_, c) => [row.means[c], row.deviations[c]]),
+    ...COLOURS.flatMap((_, c) => [row.means[c], row.stds[c]]),
   ];
   return [image, row.cell, row.class, ...numbers];
 }

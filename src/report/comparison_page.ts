@@ -6,7 +6,7 @@ import { intervalFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
 import { RunFolder } from '../runs/run_folder';
 import { htmlPage, table } from './html';
-import { curvesSection, figure, lineageSection, METRIC_NAMES, settingsSection } from './sections';
+import { curvesSection, figure, METRIC_NAMES, provenanceSection, settingsSection } from './sections';
 
 /** The page of several runs: each against the first on the same images, with intervals; then what each one did. */
 export async function comparisonPage(runs: readonly string[]): Promise<string> {
@@ -45,7 +45,7 @@ export async function comparisonPage(runs: readonly string[]): Promise<string> {
       `<h2>${escapeXml(name(run))}</h2>`,
       curvesSection(new RunFolder(run).metrics(), `Losses of ${name(run)}`),
       settingsSection(run),
-      lineageSection(run),
+      provenanceSection(run),
     ]),
   ]);
 }

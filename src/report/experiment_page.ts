@@ -1,10 +1,10 @@
-import type { Look } from '../config/schema';
+import type { ReportSection } from '../config/schema';
 import { analyse } from '../evaluation/analyse';
 import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
 import { intervalFigure, thresholdFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
 import { RunFolder } from '../runs/run_folder';
-import type { ComparedVariant, JudgedClaim } from '../studies/comparison';
+import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
 import type { Study } from '../studies/run_study';
 import {
   claimCells,
@@ -17,7 +17,7 @@ import {
 } from './experiment_tables';
 import { htmlPage, picture, table } from './html';
 import { gallery } from './images';
-import { curvesSection, figure, lineageSection, scoresSection, settingsSection } from './sections';
+import { curvesSection, figure, provenanceSection, scoresSection, settingsSection } from './sections';
 
 /** The page of an experiment: what was claimed, what was found with its uncertainty, and what each run did. */
 export async function experimentPage(study: Study): Promise<string> {
@@ -25,7 +25,7 @@ export async function experimentPage(study: Study): Promise<string> {
   const [first] = variants;
   const [evaluation] = first.evaluations;
   const { run: description, dataset, ids } = evaluation;
-  const looks = await Promise.all((experiment.looks ?? []).map((look) => lookSection(look, study)));
+  const sections = await Promise.all((experiment.sections ?? []).map((look) => lookSection(look, study)));
   return htmlPage(`Experiment: ${experiment.name}`, [
     experiment.claim ? `<p class="lead">The report: ${escapeXml(experiment.claim)}</p>` : '',
     `<p>Found here with <strong>${escapeXml(description?.config.model.architecture ?? '')}</strong> on ${escapeXml(dataset.dir)}: ${ids.length} validation images in ${comparison.groups} groups, ${first.seeds.length === 1 ? `seed ${first.seeds[0]}` : `seeds ${first.seeds.join(', ')}`}, preset ${study.preset}. Data and model are not the report's: its absolute values cannot be compared, only the sign and size of differences. Intervals are of 95 %, over groups of images${comparison.groups < 10 ? "; with so few groups they are Student's" : ''}.</p>`,
@@ -34,14 +34,14 @@ export async function experimentPage(study: Study): Promise<string> {
     ...comparison.notes.map((note) => `<p class="small">${escapeXml(note)}</p>`),
     variants.length > 1 ? figure(differenceFigure(comparison.rows, comparison.claims)) : '',
     comparison.claims.length ? `<h2>Against the report</h2>${table(...claimCells(comparison.claims))}` : '',
-    ...looks,
+    ...sections,
     '<h2>Every metric</h2>',
     table(...metricCells(comparison.rows)),
     '<h2>Settings, shown to have acted</h2>',
     ...variants.map(({ variant }) => variantSettings(variant, runs)),
     '<h2>Runs</h2>',
     table(...runCells(runs)),
-    lineageSection(runs[0].run),
+    provenanceSection(runs[0].run),
   ]);
 }
 
@@ -56,7 +56,7 @@ function variantSettings(variant: string, runs: Study['runs']): string {
   return `<h3>${escapeXml(variant)}</h3>${told}`;
 }
 
-function differenceFigure(rows: readonly ComparedVariant[], claims: readonly JudgedClaim[]) {
+function differenceFigure(rows: readonly ComparedVariant[], claims: readonly ComparedClaim[]) {
   const differences = rows.filter(({ metric, difference }) => metric === 'AP50' && difference);
   const first = rows[0].variant;
   return intervalFigure(
@@ -74,7 +74,7 @@ function differenceFigure(rows: readonly ComparedVariant[], claims: readonly Jud
   );
 }
 
-async function lookSection(look: Look, { variants, runs }: Study): Promise<string> {
+async function lookSection(look: ReportSection, { variants, runs }: Study): Promise<string> {
   const [{ evaluations }] = variants;
   const [evaluation] = evaluations;
   if (look === 'curves')
@@ -87,7 +87,7 @@ async function lookSection(look: Look, { variants, runs }: Study): Promise<strin
         ),
     ].join('\n');
   if (look === 'pictures')
-    return `<h2>Truth beside prediction</h2>${picture(await gallery(evaluation, { count: 3 }), 'the three worst images, then the three best')}`;
+    return `<h2>Ground truth beside prediction</h2>${picture(await gallery(evaluation, { count: 3 }), 'the three worst images, then the three best')}`;
   if (look === 'thresholds') return thresholdSection(evaluation);
   return await refinementSection(evaluation, runs[0].run);
 }

@@ -6,7 +6,7 @@ import { type ClassSweep, sweepThresholds } from '../metrics/analysis/threshold_
 import { detectionsOf } from '../metrics/evaluation_image';
 import { formatInterval } from '../metrics/statistics/interval';
 import { RunFolder } from '../runs/run_folder';
-import type { ComparedVariant, JudgedClaim } from '../studies/comparison';
+import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
 import type { Study } from '../studies/run_study';
 import { stepsOf } from '../training/metrics_log';
 import { METRIC_NAMES } from './sections';
@@ -44,7 +44,7 @@ function comparedCells(difference: ComparedVariant['difference']): string[] {
 }
 
 /** What the report claimed, what was found, and the verdict. */
-export function claimCells(claims: readonly JudgedClaim[]): Cells {
+export function claimCells(claims: readonly ComparedClaim[]): Cells {
   return [
     ['variant', 'the report', 'claimed difference', 'found', 'verdict'],
     claims.map(({ variant, against, words, claimed, because, verdict }) => [
@@ -93,7 +93,7 @@ function trainingSeconds(dir: string): number {
 
 export function sweepOf({ set, predictions, about }: Evaluation): ClassSweep[] {
   const found = predictions.map((prediction) => detectionsOf(prediction));
-  return sweepThresholds(set.truth, found, { classes: about.classes.length });
+  return sweepThresholds(set.groundTruth, found, { classes: about.classes.length });
 }
 
 /** The best threshold of each class, and what it does. */
@@ -133,13 +133,13 @@ export function stepCells(ablation: readonly Ablation[]): Cells {
 
 /** The tables of an experiment's page as Markdown, to be quoted. */
 export async function experimentMarkdown({ experiment, comparison, variants, runs }: Study): Promise<string> {
-  const looks = experiment.looks ?? [];
+  const sections = experiment.sections ?? [];
   const [evaluation] = variants[0].evaluations;
   const parts = [markdownTable(variantCells(comparison.rows))];
   if (comparison.claims.length) parts.push(markdownTable(claimCells(comparison.claims)));
-  if (looks.includes('thresholds'))
+  if (sections.includes('thresholds'))
     parts.push(markdownTable(thresholdCells(evaluation, sweepOf(evaluation))));
-  if (looks.includes('refinement')) {
+  if (sections.includes('refinement')) {
     const { ablation = [] } = await evaluateRun(runs[0].run, { stored: true, ablate: true });
     parts.push(markdownTable(stepCells(ablation)));
   }

@@ -9,12 +9,12 @@ import { sortByScore } from '../geometry/nms';
 import { encodeCropMask, rleArea, rleBox } from '../geometry/rle';
 import { boxesMeet, sharedPixels } from '../geometry/rle_operations';
 import { applyThresholds } from '../inference/postprocess/scores';
-import type { PredictedPicture } from '../inference/predict_image';
+import type { PredictedImage } from '../inference/predict_image';
 import { drawContactSheet, type SheetCell } from '../plots/contact_sheet';
 import { contoursOf, drawPanels, type OverlayOptions, type Panel } from '../plots/overlay';
 import type { FailedImage } from '../runs/failed_batch';
 
-/** Truth as a data set's sample holds it. */
+/** Ground truth as a data set's sample holds it. */
 export interface TrueCells {
   /** [m] 1..K */
   readonly labels: ArrayLike<number>;
@@ -22,11 +22,11 @@ export interface TrueCells {
   readonly masks: readonly CropMask[];
 }
 
-/** Rows, for a picture: what was found, and what was not. */
+/** Rows, for an image: what was found, and what was not. */
 export interface Outcomes {
   /** Rows of the instances that are no true cell, or one that a higher score has already. */
-  readonly falseAlarms: ReadonlySet<number>;
-  /** Rows of the truth that no instance covers. */
+  readonly falsePositives: ReadonlySet<number>;
+  /** Rows of the ground truth that no instance covers. */
   readonly missed: ReadonlySet<number>;
 }
 
@@ -34,16 +34,16 @@ export interface Outcomes {
 const MATCH = 0.5;
 
 /** For each instance the true cell of its class with the greatest IoU, from 0.5 on; -1 for none. */
-export function coveredCells(instances: Instances, truth: TrueCells): Int32Array {
+export function coveredCells(instances: Instances, groundTruth: TrueCells): Int32Array {
   const { height, width } = instances;
-  const codes = truth.masks.map((mask) => encodeCropMask(mask, height, width));
+  const codes = groundTruth.masks.map((mask) => encodeCropMask(mask, height, width));
   const areas = codes.map(rleArea);
   const boxes = codes.map(rleBox);
   return Int32Array.from(instances.masks, (mask, i) => {
     const [box, area] = [rleBox(mask), rleArea(mask)];
     let [best, most] = [-1, MATCH];
     codes.forEach((code, t) => {
-      if (truth.labels[t] !== instances.labels[i] || !boxesMeet(box, boxes[t])) return;
+      if (groundTruth.labels[t] !== instances.labels[i] || !boxesMeet(box, boxes[t])) return;
       const shared = sharedPixels(mask.counts, code.counts);
       const iou = shared / (area + areas[t] - shared);
       if (iou >= most) [best, most] = [t, iou];
@@ -52,44 +52,44 @@ export function coveredCells(instances: Instances, truth: TrueCells): Int32Array
   });
 }
 
-/** Hits, misses and false alarms: by falling score each instance takes the true cell that it covers, if it is free. */
-export function outcomesOf(instances: Instances, truth: TrueCells): Outcomes {
-  const covered = coveredCells(instances, truth);
-  const missed = new Set(truth.masks.keys());
-  const falseAlarms = new Set<number>();
-  for (const row of sortByScore(instances.scores)) if (!missed.delete(covered[row])) falseAlarms.add(row);
-  return { falseAlarms, missed };
+/** Hits, misses and false positives: by falling score each instance takes the true cell that it covers, if it is free. */
+export function outcomesOf(instances: Instances, groundTruth: TrueCells): Outcomes {
+  const covered = coveredCells(instances, groundTruth);
+  const missed = new Set(groundTruth.masks.keys());
+  const falsePositives = new Set<number>();
+  for (const row of sortByScore(instances.scores)) if (!missed.delete(covered[row])) falsePositives.add(row);
+  return { falsePositives, missed };
 }
 
-export interface PictureOptions {
+export interface DrawOptions {
   /** Least score of a prediction that is drawn. Default 0.5. */
   readonly threshold?: number;
   /** Writes each prediction's score beside it. */
   readonly scores?: boolean;
 }
 
-export interface GalleryOptions extends PictureOptions {
+export interface GalleryOptions extends DrawOptions {
   /** How many of the worst, and of the best. Default 3. */
   readonly count?: number;
 }
 
 type Evaluated = Pick<Evaluation, 'set' | 'predictions' | 'dataset' | 'about' | 'perImage'>;
 
-/** What a tint means where truth stands beside prediction. */
-const TINTED = 'filled: missed (left), false alarm (right)';
+/** What a tint means where ground truth stands beside prediction. */
+const TINTED = 'filled: missed (left), false positive (right)';
 
 function optionsOf(dataset: Dataset, classes: readonly string[]): OverlayOptions {
   return { classes, channelOrder: dataset.channelOrder, pixelSize: dataset.pixelSize };
 }
 
 /**
- * Truth beside prediction of image i of an evaluation, in the colours of the classes: what was missed and what is a
- * false alarm is filled, hits (IoU 0.5, same class) are outlines. PNG bytes.
+ * Ground truth beside prediction of image i of an evaluation, in the colours of the classes: what was missed and what is a
+ * false positive is filled, hits (IoU 0.5, same class) are outlines. PNG bytes.
  */
 export async function drawEvaluated(
   evaluation: Evaluated,
   i: number,
-  options: PictureOptions = {},
+  options: DrawOptions = {},
 ): Promise<Buffer> {
   const { set, dataset, about } = evaluation;
   return await drawPanels(set.samples[i], comparedPanels(evaluation, i, options), {
@@ -98,7 +98,7 @@ export async function drawEvaluated(
   });
 }
 
-/** The images with the lowest AP50, then those with the highest, a row each: truth beside prediction. PNG bytes. */
+/** The images with the lowest AP50, then those with the highest, a row each: ground truth beside prediction. PNG bytes. */
 export async function gallery(evaluation: Evaluated, options: GalleryOptions = {}): Promise<Buffer> {
   const { set, about, dataset, perImage } = evaluation;
   const ranked = rankImages(perImage);
@@ -109,10 +109,10 @@ export async function gallery(evaluation: Evaluated, options: GalleryOptions = {
     ...best.map((i) => ['best', i] as const),
   ];
   const cells = rows.map(([which, i]): SheetCell[] => {
-    const [truth, found] = comparedPanels(evaluation, i, options);
+    const [groundTruth, found] = comparedPanels(evaluation, i, options);
     const picture = set.samples[i];
     return [
-      { ...truth, picture, title: `${which}: ${picture.id}, ${truth.title}` },
+      { ...groundTruth, picture, title: `${which}: ${picture.id}, ${groundTruth.title}` },
       { ...found, picture },
     ];
   });
@@ -122,28 +122,28 @@ export async function gallery(evaluation: Evaluated, options: GalleryOptions = {
 function comparedPanels(
   { set, predictions, perImage }: Evaluated,
   i: number,
-  { threshold = 0.5, scores = false }: PictureOptions,
+  { threshold = 0.5, scores = false }: DrawOptions,
 ): [Panel, Panel] {
   const sample = set.samples[i];
   const drawn = applyThresholds(predictions[i], threshold);
-  const { missed, falseAlarms } = outcomesOf(drawn, sample);
+  const { missed, falsePositives } = outcomesOf(drawn, sample);
   const ap = perImage[i] < 0 ? '' : `, AP50 ${perImage[i].toFixed(2)}`;
   return [
     {
-      title: `truth: ${sample.labels.length} cells, ${missed.size} missed`,
+      title: `ground truth: ${sample.labels.length} cells, ${missed.size} missed`,
       contours: { labels: sample.labels, masks: sample.masks, tinted: missed },
     },
     {
-      title: `predicted at ${threshold}: ${drawn.labels.length}, ${falseAlarms.size} false alarms${ap}`,
-      contours: { ...contoursOf(drawn, 0, scores), tinted: falseAlarms },
+      title: `predicted at ${threshold}: ${drawn.labels.length}, ${falsePositives.size} false positives${ap}`,
+      contours: { ...contoursOf(drawn, 0, scores), tinted: falsePositives },
     },
   ];
 }
 
 /** The cells found in one image (`predict`), in the colours of their classes. PNG bytes. */
 export async function drawOverlay(
-  predicted: PredictedPicture,
-  { threshold = 0, scores = false }: PictureOptions = {},
+  predicted: PredictedImage,
+  { threshold = 0, scores = false }: DrawOptions = {},
 ): Promise<Buffer> {
   const { id, classes, instances, channelOrder, pixelSize } = predicted;
   const contours = contoursOf(instances, threshold, scores);

@@ -16,7 +16,7 @@ export const PREDICTION_FORMATS = ['coco', 'labels', 'geojson', 'csv', 'overlay'
 export type PredictionFormat = (typeof PREDICTION_FORMATS)[number];
 
 /** One predicted image. */
-export interface PredictedImage {
+export interface ImageToWrite {
   readonly id: string;
   readonly fileName: string;
   readonly height: number;
@@ -28,7 +28,7 @@ export interface PredictedImage {
   readonly pixelSize?: number;
   readonly instances: Instances;
   /** The true cells, where they are known: the viewer shows them. */
-  readonly truth?: TrueCells;
+  readonly groundTruth?: TrueCells;
 }
 
 /**
@@ -49,7 +49,7 @@ export class PredictionWriter {
     private readonly classes: readonly string[],
   ) {}
 
-  async add(predicted: PredictedImage): Promise<void> {
+  async add(predicted: ImageToWrite): Promise<void> {
     const { id, fileName, height, width, instances, pixelSize, channelOrder } = predicted;
     const wants = (format: PredictionFormat): boolean => this.formats.includes(format);
     this.ids.push({ file_name: fileName, id: this.ids.length + 1, height, width });
@@ -96,7 +96,7 @@ export class PredictionWriter {
     }
   }
 
-  private writeLabels({ id, height, width, image, instances }: PredictedImage): void {
+  private writeLabels({ id, height, width, image, instances }: ImageToWrite): void {
     const labelMaps = toLabelMaps(instances, this.classes.length);
     writeRecord(path.join(this.dir, 'labels'), { id, height, width, image, labelMaps, ignore: null });
   }

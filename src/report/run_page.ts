@@ -10,7 +10,7 @@ import {
   curvePoints,
   curvesSection,
   errorsSection,
-  lineageSection,
+  provenanceSection,
   scoresSection,
   settingsSection,
 } from './sections';
@@ -61,7 +61,7 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
     '<h2>Settings, shown to have acted</h2>',
     settingsSection(run),
     '<h2>Where it came from</h2>',
-    lineageSection(run),
+    provenanceSection(run),
     `<p class="small">${escapeXml(run)}</p>`,
   ]);
 }
@@ -75,10 +75,10 @@ function trained(metrics: readonly Metrics[], images: number): string {
   return `${work}; ${((100 * waiting) / (working + waiting)).toFixed(1)} % of it waiting for images`;
 }
 
-/** One image of an evaluation to zoom into, truth and prediction. */
+/** One image of an evaluation to zoom into, ground truth and prediction. */
 async function viewer({ set, predictions, about, dataset }: Evaluation, i: number): Promise<string> {
   const sample = set.samples[i];
-  const title = `${sample.id}: truth and prediction`;
+  const title = `${sample.id}: ground truth and prediction`;
   const page = await viewerHtml({
     title,
     height: sample.height,
@@ -88,7 +88,7 @@ async function viewer({ set, predictions, about, dataset }: Evaluation, i: numbe
     pixelSize: dataset.pixelSize,
     classes: about.classes,
     instances: predictions[i],
-    truth: sample,
+    groundTruth: sample,
   });
   return viewerFrame(page, title);
 }

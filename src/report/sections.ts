@@ -1,4 +1,3 @@
-import * as fs from 'node:fs';
 import { readJson } from '../core/files';
 import { type Analysis, HEADLINE, type Headline } from '../evaluation/analyse';
 import type { Evaluation } from '../evaluation/evaluate';
@@ -7,11 +6,11 @@ import { precisionRecallCurve } from '../metrics/coco/summary';
 import { detectionsOf } from '../metrics/evaluation_image';
 import { formatInterval } from '../metrics/statistics/interval';
 import { accuracyFigure, lossFigure } from '../plots/curves';
-import { confusionFigure, foundFigure, precisionRecallFigure } from '../plots/evaluation_figures';
+import { confusionFigure, precisionRecallFigure, recallFigure } from '../plots/evaluation_figures';
 import type { Figure } from '../plots/figure';
 import { escapeXml, figureToSvg } from '../plots/svg';
-import type { Effective } from '../runs/applied';
-import type { Environment, Lineage } from '../runs/provenance';
+import { readApplied } from '../runs/applied';
+import { type Environment, readProvenance } from '../runs/provenance';
 import { RunFolder } from '../runs/run_folder';
 import { epochsOf, type Metrics, stepsOf } from '../training/metrics_log';
 import { table } from './html';
@@ -62,7 +61,7 @@ export function scoresSection(evaluation: Evaluation, analysis: Analysis): strin
         number(bbox.perClass[k].AP50),
         number(cells.perClass[k].pq),
         number(cells.perClass[k].f1),
-        `${analysis.counts[k].counted} / ${analysis.counts[k].truth}`,
+        `${analysis.counts[k].counted} / ${analysis.counts[k].groundTruth}`,
       ]),
     ),
     '<p>PQ, F1, AJI and counts take detections at or over the score threshold; AP ranks all of them.</p>',
@@ -82,7 +81,7 @@ const KIND_NAMES: Readonly<Record<string, string>> = {
 export function errorsSection({ set, predictions, about }: Evaluation, analysis: Analysis): string {
   const { classes } = about;
   const matches = matchCoco(
-    set.truth,
+    set.groundTruth,
     predictions.map((found) => detectionsOf(found)),
     { classes: classes.length, maxDets: 300 },
   );
@@ -98,36 +97,38 @@ export function errorsSection({ set, predictions, about }: Evaluation, analysis:
     ),
     figure(precisionRecallFigure(classes, curves)),
     figure(confusionFigure(classes, analysis.confusion)),
-    figure(foundFigure(analysis.bySize, 'Cells found, by size')),
-    figure(foundFigure(analysis.byCrowding, 'Cells found, by crowding')),
+    figure(recallFigure(analysis.bySize, 'Cells found, by size')),
+    figure(recallFigure(analysis.byCrowding, 'Cells found, by crowding')),
   ].join('\n');
 }
 
-/** What was asked for and what is in force, as read back before the first step. */
+/** What was requested and what is applied, as read back before the first step. */
 export function settingsSection(dir: string): string {
   const run = new RunFolder(dir);
-  if (!fs.existsSync(run.file('effective.json'))) return '';
-  const { settings, later } = readJson<Effective>(run.file('effective.json'));
+  const found = readApplied(run);
+  if (!found) return '';
+  const { settings, notVerified } = found;
   const show = (value: unknown): string => JSON.stringify(value);
-  const rows = settings.map(({ key, asked, inForce, ok }) => [
+  const rows = settings.map(({ key, requested, applied, ok }) => [
     key,
-    show(asked),
-    show(inForce),
+    show(requested),
+    show(applied),
     ok ? 'acts' : 'DOES NOT ACT',
   ]);
   const { config } = run.describe();
   return [
-    `<p>${settings.length} settings were read back from the live model, loader, optimizer and a real batch before the first step; ${later.length} act later (schedules, stopping), each with a test of its own.</p>`,
-    `<details><summary>Asked for, and in force</summary>${table(['setting', 'asked for', 'in force', ''], rows)}</details>`,
-    `<details><summary>Everything the run was asked</summary><pre>${escapeXml(JSON.stringify(config, null, 2))}</pre></details>`,
+    `<p>${settings.length} settings were read back from the live model, loader, optimizer and a real batch before the first step; ${notVerified.length} act later (schedules, stopping), each with a test of its own.</p>`,
+    `<details><summary>Requested and applied</summary>${table(['setting', 'requested', 'applied', ''], rows)}</details>`,
+    `<details><summary>Everything the run was requested</summary><pre>${escapeXml(JSON.stringify(config, null, 2))}</pre></details>`,
   ].join('\n');
 }
 
 /** Code, packages, data and machine that a run came from. */
-export function lineageSection(dir: string): string {
+export function provenanceSection(dir: string): string {
   const run = new RunFolder(dir);
-  if (!fs.existsSync(run.file('lineage.json'))) return '';
-  const { code, data, weights } = readJson<Lineage>(run.file('lineage.json'));
+  const found = readProvenance(run);
+  if (!found) return '';
+  const { code, data, weights } = found;
   const machine = readJson<Environment>(run.file('environment.json'));
   const changed = code.uncommitted ? `, with ${code.uncommitted.split('\n').length} uncommitted lines` : '';
   return table(

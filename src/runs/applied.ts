@@ -1,30 +1,34 @@
+import * as fs from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
+import { renamedTo } from '../config/legacy';
 import { leafKeys } from '../config/resolve';
 import type { ExperimentConfig } from '../config/schema';
 import { ConfigError } from '../core/errors';
+import { readJson } from '../core/files';
 import type { Loader } from '../data/loader/loader';
 import { AUGMENTATION_LEVELS } from '../data/transforms/transforms';
 import { baseAnchors } from '../models/anchors';
 import type { MaskRcnn } from '../models/mask_rcnn';
 import { resizedSize } from '../models/transform';
 import { chosenThreads } from '../runtime/device';
-import { AdamW, type Optimizer, rateFactor, type Sgd } from '../training/optimizers';
+import { AdamW, learningRateMultiplier, type Optimizer, type Sgd } from '../training/optimizers';
 import type { Estimate, Probe } from '../training/preflight';
+import type { RunFolder } from './run_folder';
 
 /** One setting as asked for and as found in the live objects. */
-export interface EffectiveSetting {
+export interface AppliedSetting {
   readonly key: string;
-  readonly asked: unknown;
-  readonly inForce: unknown;
+  readonly requested: unknown;
+  readonly applied: unknown;
   readonly ok: boolean;
 }
 
-/** What `effective.json` holds. */
-export interface Effective {
+/** What `applied.json` holds. */
+export interface AppliedSettings {
   /** Read back from the model, the loader, the optimizer and a real batch. */
-  readonly settings: readonly EffectiveSetting[];
+  readonly settings: readonly AppliedSetting[];
   /** Settings that act later than the start (schedules, stopping): each is shown to act by a test of its own. */
-  readonly later: readonly string[];
+  readonly notVerified: readonly string[];
   readonly probe: Probe;
   readonly estimate: Estimate;
   /** Learning rate by parameter, at the base rate. */
@@ -41,41 +45,41 @@ export interface LiveRun {
   readonly probe: Probe;
 }
 
-/** Reads back what is in force. A value here comes from the live objects, never from the configuration. */
-export function readSettings(live: LiveRun): EffectiveSetting[] {
+/** Reads back what is applied. A value here comes from the live objects, never from the configuration. */
+export function readSettings(live: LiveRun): AppliedSetting[] {
   const readers: Record<string, () => unknown> = { ...modelReaders(live), ...loopReaders(live) };
   return Object.entries(readers).map(([key, read]) => {
-    const asked = valueAt(live.config, key);
-    const inForce = read();
-    return { key, asked, inForce, ok: isDeepStrictEqual(plain(asked), plain(inForce)) };
+    const requested = valueAt(live.config, key);
+    const applied = read();
+    return { key, requested, applied, ok: isDeepStrictEqual(plain(requested), plain(applied)) };
   });
 }
 
-/** Refuses to start where something else is in force than was asked for. */
-export function requireEffective(settings: readonly EffectiveSetting[]): void {
+/** Refuses to start where something else is applied than was asked for. */
+export function requireApplied(settings: readonly AppliedSetting[]): void {
   const wrong = settings.filter(({ ok }) => !ok);
   if (wrong.length === 0) return;
-  const [{ key, asked, inForce }] = wrong;
+  const [{ key, requested, applied }] = wrong;
   const more = wrong.length > 1 ? ` (and ${wrong.length - 1} more settings)` : '';
   throw new ConfigError(
-    `${key}: ${JSON.stringify(asked)} was asked for, ${JSON.stringify(inForce)} is in force${more}`,
+    `${key}: ${JSON.stringify(requested)} was requested, ${JSON.stringify(applied)} is applied${more}`,
     { fix: 'The run was not started: a setting that does not act makes its result worthless.' },
   );
 }
 
-export function describeEffective(live: LiveRun, estimate: Estimate): Effective {
+export function describeApplied(live: LiveRun, estimate: Estimate): AppliedSettings {
   const settings = readSettings(live);
   const read = new Set(settings.map(({ key }) => key));
   const { optimizer } = live.config;
   return {
     settings,
-    later: leafKeys(live.config).filter((key) => !read.has(key)),
+    notVerified: leafKeys(live.config).filter((key) => !read.has(key)),
     probe: live.probe,
     estimate,
     rates: Object.fromEntries(
       live.optimizer.parameters.map(({ name }) => [
         name,
-        optimizer.learningRate * rateFactor(optimizer, name),
+        optimizer.learningRate * learningRateMultiplier(optimizer, name),
       ]),
     ),
     trainable: live.optimizer.parameters.map(({ name }) => name),
@@ -88,14 +92,14 @@ function modelReaders({ config, model, optimizer, probe }: LiveRun): Record<stri
   const count = (pattern: RegExp): number => names.filter((name) => pattern.test(name)).length;
   const trained = new Set(optimizer.parameters.map(({ name }) => name));
   const { times } = config.normalisation;
-  const asked = config.model.image;
+  const requested = config.model.image;
   const { rpn, box, image } = model.config;
   const { anchors } = config.model;
   const asBuilt = anchors.sizes.every((sides, level) =>
     isDeepStrictEqual(baseAnchors(sides, anchors.aspectRatios), model.rpn.baseAnchors[level]),
   );
   const resized = probe.images.every(({ loaded: [h, w], seen }) =>
-    isDeepStrictEqual(resizedSize(h, w, asked, true), [...seen]),
+    isDeepStrictEqual(resizedSize(h, w, requested, true), [...seen]),
   );
   const readers: Record<string, () => unknown> = {
     'model.freeze': () =>
@@ -117,15 +121,15 @@ function modelReaders({ config, model, optimizer, probe }: LiveRun): Record<stri
     'model.rpn.convDepth': () => count(/^rpn\.head\.conv\.\d+\.0\.weight$/),
     'model.box.head': () => (names.includes('roi_heads.box_head.fc7.weight') ? 'mlp' : 'conv'),
     'model.mask.depth': () => count(/^roi_heads\.mask_head\.\d+\.0\.weight$/),
-    'normalisation.times': () => timesOf(probe, asked.mean, asked.deviation),
+    'normalisation.times': () => timesOf(probe, requested.mean, requested.std),
     'runtime.precision': () => model.precision,
     'runtime.threads': () => chosenThreads(),
     'model.image.mean': () =>
-      fits(probe, asked.mean, asked.deviation, times) ? asked.mean : probe.normalisation.mean,
-    'model.image.deviation': () =>
-      fits(probe, asked.mean, asked.deviation, times) ? asked.deviation : probe.normalisation.deviation,
+      fits(probe, requested.mean, requested.std, times) ? requested.mean : probe.normalisation.mean,
+    'model.image.std': () =>
+      fits(probe, requested.mean, requested.std, times) ? requested.std : probe.normalisation.std,
     'model.image.resize': () =>
-      resized ? asked.resize : `the network saw ${probe.images[0].seen.join(' x ')}`,
+      resized ? requested.resize : `the network saw ${probe.images[0].seen.join(' x ')}`,
     'model.image.minSize': () => image.minSize,
     'model.image.maxSize': () => image.maxSize,
     'model.normEpsilon': () => model.config.normEpsilon,
@@ -153,7 +157,7 @@ function loopReaders({ config, loader, optimizer, probe }: LiveRun): Record<stri
     'data.onCorrupt': () => options.onCorrupt ?? 'stop',
     'augmentation.minVisible': () => plan.minVisible,
     'augmentation.crop': () => (applied.has('RandomCrop') ? planned('RandomCrop')?.width : null),
-    'augmentation.enlarge': () => (applied.has('Scale') ? planned('Scale')?.factor : 1),
+    'augmentation.scale': () => (applied.has('Scale') ? planned('Scale')?.factor : 1),
     'training.batchSize': () => options.batchSize,
     'training.workers': () => loader.threads,
     'optimizer.kind': () => (optimizer instanceof AdamW ? 'adamw' : 'sgd'),
@@ -182,19 +186,17 @@ function ratiosOf(anchors: Float32Array): number[] {
   return ratios;
 }
 
-function fits(probe: Probe, mean: readonly number[], deviation: readonly number[], times: number): boolean {
+function fits(probe: Probe, mean: readonly number[], std: readonly number[], times: number): boolean {
   const found = probe.normalisation;
-  return deviation.every((d, c) => {
-    const wantedDeviation = d ** times;
+  return std.every((d, c) => {
+    const wantedStd = d ** times;
     const wantedMean = times === 2 ? mean[c] * (1 + d) : mean[c];
-    return (
-      Math.abs(found.deviation[c] / wantedDeviation - 1) < 1e-3 && Math.abs(found.mean[c] - wantedMean) < 1e-3
-    );
+    return Math.abs(found.std[c] / wantedStd - 1) < 1e-3 && Math.abs(found.mean[c] - wantedMean) < 1e-3;
   });
 }
 
-function timesOf(probe: Probe, mean: readonly number[], deviation: readonly number[]): number | null {
-  return [1, 2].find((times) => fits(probe, mean, deviation, times)) ?? null;
+function timesOf(probe: Probe, mean: readonly number[], std: readonly number[]): number | null {
+  return [1, 2].find((times) => fits(probe, mean, std, times)) ?? null;
 }
 
 /** As JSON would keep it: typed arrays and readonly lists compare by their values. */
@@ -202,4 +204,29 @@ const plain = (value: unknown): unknown => (value === undefined ? null : JSON.pa
 
 export function valueAt(config: ExperimentConfig, key: string): unknown {
   return key.split('.').reduce<unknown>((at, part) => (at as Record<string, unknown>)?.[part], config);
+}
+
+/** What a run wrote of its settings before its first step; null where it has not come that far. */
+export function readApplied(run: RunFolder): AppliedSettings | null {
+  const file = run.file('applied.json');
+  if (fs.existsSync(file)) return readJson<AppliedSettings>(file);
+  const old = run.file('effective.json');
+  if (!fs.existsSync(old)) return null;
+  const { settings, later, ...rest } = readJson<OldSettings>(old);
+  return {
+    ...rest,
+    settings: settings.map(({ key, asked, inForce, ok }) => ({
+      key: renamedTo(key) ?? key,
+      requested: asked,
+      applied: inForce,
+      ok,
+    })),
+    notVerified: later.map((key) => renamedTo(key) ?? key),
+  };
+}
+
+/** The file as it was before its words changed. */
+interface OldSettings extends Omit<AppliedSettings, 'settings' | 'notVerified'> {
+  readonly settings: readonly { key: string; asked: unknown; inForce: unknown; ok: boolean }[];
+  readonly later: readonly string[];
 }

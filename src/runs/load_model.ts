@@ -33,7 +33,7 @@ export function loadModel(where: string, { checkpoint, architecture }: LoadModel
     classes,
     pixelSize,
     channelOrder,
-    enlarge: config.validation.enlarge,
+    scale: config.validation.scale,
     thresholds: thresholdsOf(config.prediction.scoreThresholds, classes),
   };
   return { model, about, source: `${used} checkpoint of ${where}` };
@@ -74,11 +74,11 @@ function bare(file: string, architecture?: string): PortableModel {
     classes,
     pixelSize: null,
     channelOrder: 'rgb',
-    enlarge: 1,
+    scale: 1,
     thresholds: classes.map(() => DEFAULT_THRESHOLD),
   };
 }
 
-function thresholdsOf(asked: number | readonly number[], classes: readonly string[]): readonly number[] {
-  return typeof asked === 'number' ? classes.map(() => asked) : asked;
+function thresholdsOf(requested: number | readonly number[], classes: readonly string[]): readonly number[] {
+  return typeof requested === 'number' ? classes.map(() => requested) : requested;
 }

@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { readJson } from '../core/files';
 import { PACKAGE_ROOT } from '../core/package_root';
 import type { Dataset } from '../data/dataset';
 import { chosenThreads } from '../runtime/device';
 import { device, tf } from '../runtime/tf';
+import type { RunFolder } from './run_folder';
 
 /** Where a run came from: code, packages, data and weights. */
-export interface Lineage {
+export interface Provenance {
   readonly code: {
     /** null outside a git checkout. */
     readonly commit: string | null;
@@ -29,11 +31,11 @@ export interface Lineage {
 }
 
 /** Reads and hashes what a run is made from. */
-export function traceLineage(
+export function traceProvenance(
   dataset: Dataset,
   ids: readonly string[],
   weights: { readonly source: string; readonly file: string | null },
-): Lineage {
+): Provenance {
   const lock = path.join(PACKAGE_ROOT, 'package-lock.json');
   const files = dataset.source?.kind === 'folder' ? dataFiles(dataset, ids) : {};
   const hash = createHash('sha256').update(JSON.stringify(files)).digest('hex');
@@ -124,4 +126,13 @@ export function tensorflowVersion(): string {
     ? fs.readdirSync(native).find((name) => /^tensorflow-\d/.test(name))
     : '';
   return folder?.replace('tensorflow-', '') || 'unknown';
+}
+
+/** Where a run came from, as it wrote before its first step; null where it has not come that far. */
+export function readProvenance(run: RunFolder): Provenance | null {
+  // `provenance.json` in runs of before.
+  const file = ['provenance.json', 'lineage.json']
+    .map((name) => run.file(name))
+    .find((name) => fs.existsSync(name));
+  return file === undefined ? null : readJson<Provenance>(file);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { withTodaysNames } from '../config/legacy';
 import type { ExperimentConfig, PresetName } from '../config/schema';
 import { DataError } from '../core/errors';
 import { readJson, writeJson } from '../core/files';
@@ -54,7 +55,8 @@ export class RunFolder {
   }
 
   describe(): RunDescription {
-    return readJson<RunDescription>(this.file('config.json'));
+    const found = readJson<RunDescription>(this.file('config.json'));
+    return { ...found, config: withTodaysNames(found.config) };
   }
 
   begin(description: RunDescription): void {

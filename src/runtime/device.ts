@@ -10,19 +10,19 @@ export interface RuntimeOptions {
 
 /**
  * The device to ask for: a GPU only where a driver is present and CYTOBENCH_DEVICE does not say otherwise. Which one is
- * in force, the backend tells (`device` of ./tf.ts).
+ * applied, the backend tells (`device` of ./tf.ts).
  */
 export function chosenDevice(): 'cpu' | 'gpu' {
-  const asked = process.env.CYTOBENCH_DEVICE ?? 'auto';
-  if (asked === 'cpu') return 'cpu';
-  if (asked === 'gpu') return 'gpu';
+  const requested = process.env.CYTOBENCH_DEVICE ?? 'auto';
+  if (requested === 'cpu') return 'cpu';
+  if (requested === 'gpu') return 'gpu';
   return existsSync('/dev/nvidia0') || existsSync('/proc/driver/nvidia/version') ? 'gpu' : 'cpu';
 }
 
 /** Threads of the native runtime: TF_NUM_INTRAOP_THREADS, else every core. */
 export function chosenThreads(): number {
-  const asked = Number(process.env.TF_NUM_INTRAOP_THREADS);
-  return Number.isInteger(asked) && asked > 0 ? asked : cpus().length;
+  const requested = Number(process.env.TF_NUM_INTRAOP_THREADS);
+  return Number.isInteger(requested) && requested > 0 ? requested : cpus().length;
 }
 
 /**

@@ -7,7 +7,7 @@ let current: Precision = 'float32';
 
 /**
  * Every layer applied by `work` computes in this precision, and so does its gradient whenever that is taken. It takes
- * effect where the kernels are (`precisionInForce`).
+ * effect where the kernels are (`appliedPrecision`).
  */
 export function withPrecision<T>(precision: Precision, work: () => T): T {
   const before = current;
@@ -20,8 +20,8 @@ export function withPrecision<T>(precision: Precision, work: () => T): T {
 }
 
 /** What a wish comes to: products in bfloat16 need the kernels, and without them are float32. */
-export function precisionInForce(asked: Precision): Precision {
-  return hasKernels() ? asked : 'float32';
+export function appliedPrecision(requested: Precision): Precision {
+  return hasKernels() ? requested : 'float32';
 }
 
 export function currentPrecision(): Precision {

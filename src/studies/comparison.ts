@@ -11,7 +11,7 @@ import {
 
 export type Verdict = 'reproduced' | 'not shown' | 'contradicted';
 
-export interface Judgement {
+export interface ClaimVerdict {
   readonly verdict: Verdict;
   /** Why, in a few words with the numbers. */
   readonly because: string;
@@ -27,7 +27,7 @@ const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(
  * nothing changes: an interval that is too wide to say so does not show it. Data and model are others than the
  * report's: nothing is said of absolute values.
  */
-export function judge(claimed: number, { low, high, value, groups }: PairedInterval): Judgement {
+export function verdictOn(claimed: number, { low, high, value, groups }: PairedInterval): ClaimVerdict {
   if (low === null || high === null || value === null)
     return { verdict: 'not shown', because: `${groups} groups are too few for an interval` };
   const range = `${signed(low)} to ${signed(high)}`;
@@ -76,7 +76,7 @@ export interface ComparedVariant {
 }
 
 /** What the report claimed of two variants, beside what was found. */
-export interface JudgedClaim extends Judgement {
+export interface ComparedClaim extends ClaimVerdict {
   readonly variant: string;
   readonly against: string;
   readonly claimed: number;
@@ -87,7 +87,7 @@ export interface JudgedClaim extends Judgement {
 export interface StudyComparison {
   readonly groups: number;
   readonly rows: readonly ComparedVariant[];
-  readonly claims: readonly JudgedClaim[];
+  readonly claims: readonly ComparedClaim[];
   /** What cannot be compared, and why. */
   readonly notes: readonly string[];
 }
@@ -114,14 +114,14 @@ export function compareVariants(
     }));
   });
   const byName = new Map([first, ...others].map((own) => [own.variant, own]));
-  const judged = claims.flatMap(({ variant, against = first.variant, difference: claimed, words }) => {
+  const classified = claims.flatMap(({ variant, against = first.variant, difference: claimed, words }) => {
     const [a, b] = [byName.get(against), byName.get(variant)];
     const paired = a && b && difference(a, b);
     if (!paired) return [];
     const found = paired[HEADLINE.indexOf('AP50')];
-    return [{ variant, against, claimed, words, difference: found, ...judge(claimed, found) }];
+    return [{ variant, against, claimed, words, difference: found, ...verdictOn(claimed, found) }];
   });
-  return { groups: rows[0].interval.groups, rows, claims: judged, notes };
+  return { groups: rows[0].interval.groups, rows, claims: classified, notes };
 }
 
 /** b - a over the seeds that both have; null where their images differ. */

@@ -10,12 +10,12 @@ import { openWeights } from '../models/weights/open';
 import { type Parameter, toTorch } from '../nn/parameters';
 import { scoped } from '../runtime/scope';
 import type { Tensor } from '../runtime/tf';
-import { checkpointFile, type TrainingState } from './checkpoint_state';
+import { checkpointFile, type TrainingProgress } from './checkpoint_state';
 import type { Optimizer } from './optimizers';
 import type { WeightAverage } from './weight_average';
 
 /** What a checkpoint holds and restores. */
-export interface Trainee {
+export interface TrainingState {
   readonly model: MaskRcnn;
   readonly optimizer: Optimizer;
   readonly average: WeightAverage | null;
@@ -27,8 +27,8 @@ const AVERAGE = 'average.';
 /** Writes `last`, keeping the one before it. Each is whole or not there. */
 export function saveCheckpoint(
   dir: string,
-  { model, optimizer, average }: Trainee,
-  state: TrainingState,
+  { model, optimizer, average }: TrainingState,
+  state: TrainingProgress,
 ): void {
   const parameters = new Map(model.parameters.all().map((parameter) => [parameter.name, parameter]));
   const buffers = [...optimizer.buffers.all()].map(([key, tensor]) =>
@@ -41,24 +41,24 @@ export function saveCheckpoint(
   const fresh = `${last}.next`;
   writeChecked(fresh, [...modelTensors(model), ...buffers, ...averages], state);
   try {
-    if (fs.existsSync(last)) fs.renameSync(last, checkpointFile(dir, 'before'));
+    if (fs.existsSync(last)) fs.renameSync(last, checkpointFile(dir, 'previous'));
     fs.renameSync(fresh, last);
   } catch (error) {
     throw fileError(error, last, 'write');
   }
 }
 
-export function saveBest(dir: string, model: MaskRcnn, state: TrainingState): void {
+export function saveBest(dir: string, model: MaskRcnn, state: TrainingProgress): void {
   writeChecked(checkpointFile(dir, 'best'), modelTensors(model), state);
 }
 
 /** Restores weights, buffers and state from `last`, else from the one before it; null where there is none. */
 export function restoreCheckpoint(
   dir: string,
-  { model, optimizer, average }: Trainee,
+  { model, optimizer, average }: TrainingState,
   say: (line: string) => void,
-): TrainingState | null {
-  for (const name of ['last', 'before'] as const) {
+): TrainingProgress | null {
+  for (const name of ['last', 'previous'] as const) {
     const file = checkpointFile(dir, name);
     if (!fs.existsSync(file)) continue;
     try {
@@ -74,9 +74,9 @@ export function restoreCheckpoint(
         } else if (tensor.name.startsWith(AVERAGE))
           average?.restoreTorch(parameters.get(key) as Parameter, weights.readFloat32(tensor.name));
       }
-      return JSON.parse(weights.metadata.state) as TrainingState;
+      return JSON.parse(weights.metadata.state) as TrainingProgress;
     } catch (error) {
-      if (name === 'before') throw error;
+      if (name === 'previous') throw error;
       say(`warning: ${(error as Error).message}: the checkpoint before it is used`);
       // Out of the way, or the next save would put it in the place of the one before.
       fs.renameSync(file, `${file}.damaged`);
@@ -87,7 +87,7 @@ export function restoreCheckpoint(
 
 /** Loads a run's weights for testing: the best checkpoint where there is one, else the last. Averages go first. */
 export function loadWeights(dir: string, model: MaskRcnn, name?: 'best' | 'last'): string {
-  const wanted = name ? [name] : (['best', 'last', 'before'] as const);
+  const wanted = name ? [name] : (['best', 'last', 'previous'] as const);
   const found = wanted.find((candidate) => fs.existsSync(checkpointFile(dir, candidate)));
   if (!found)
     throw new WeightsError(`has no ${name ?? ''} checkpoint`, {
@@ -109,7 +109,7 @@ function torchTensor(name: string, { layout, torchShape }: Parameter, tensor: Te
 }
 
 /** All tensors are float32, so that the file keeps their order and one hash over their values will do. */
-function writeChecked(file: string, tensors: readonly TensorToWrite[], state: TrainingState): void {
+function writeChecked(file: string, tensors: readonly TensorToWrite[], state: TrainingProgress): void {
   const hash = createHash('sha256');
   for (const { data } of tensors) {
     const values = typeof data === 'function' ? data() : data;

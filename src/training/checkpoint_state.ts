@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { openWeights } from '../models/weights/open';
 import type { ScheduleState } from './schedule';
 
 /** Where a run stands, beside its tensors. Everything random is a function of the seed and of these counts. */
-export interface TrainingState {
+export interface TrainingProgress {
   /** Optimizer steps done. */
   readonly step: number;
   /** The epoch that the next step belongs to, and how many of its batches are done. */
@@ -17,18 +18,26 @@ export interface TrainingState {
   readonly ended: 'complete' | 'early' | null;
 }
 
-const NAMES = { last: 'last.safetensors', before: 'before.safetensors', best: 'best.safetensors' } as const;
+const NAMES = {
+  last: 'last.safetensors',
+  previous: 'previous.safetensors',
+  best: 'best.safetensors',
+} as const;
+/** What `previous` was called in runs of before. */
+const OLD_PREVIOUS = 'before.safetensors';
 export type CheckpointName = keyof typeof NAMES;
 
 export function checkpointFile(dir: string, name: CheckpointName): string {
-  return path.join(dir, 'checkpoints', NAMES[name]);
+  const file = path.join(dir, 'checkpoints', NAMES[name]);
+  const old = path.join(dir, 'checkpoints', OLD_PREVIOUS);
+  return name === 'previous' && !existsSync(file) && existsSync(old) ? old : file;
 }
 
 /** The state that the newest sound checkpoint holds, without its tensors. */
-export function savedState(dir: string): TrainingState | null {
-  for (const name of ['last', 'before'] as const) {
+export function savedState(dir: string): TrainingProgress | null {
+  for (const name of ['last', 'previous'] as const) {
     try {
-      return JSON.parse(openWeights(checkpointFile(dir, name)).metadata.state) as TrainingState;
+      return JSON.parse(openWeights(checkpointFile(dir, name)).metadata.state) as TrainingProgress;
     } catch {
       // The one before, or none.
     }

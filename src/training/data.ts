@@ -34,8 +34,8 @@ export interface RunSplit {
 const PIECES = /^(.+)_r\d+c\d+$/;
 
 /** What part of an id is its group: as configured, as dataset.json says, else the image that pieces were cut from. */
-export function groupByOf(dataset: Dataset, asked: string | null = null): GroupBy {
-  if (asked !== null) return parseGroupBy(asked);
+export function groupByOf(dataset: Dataset, requested: string | null = null): GroupBy {
+  if (requested !== null) return parseGroupBy(requested);
   const known = defaultGroupBy(dataset);
   if (known.kind !== 'none') return known;
   return dataset.ids.every((id) => PIECES.test(id)) ? { kind: 'regex', pattern: PIECES.source } : known;
@@ -162,15 +162,15 @@ function limitWarnings(
 const column = (rows: readonly (readonly number[])[], c: number): number[] => rows.map((row) => row[c]);
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** The whole list that training samples go through: crop, enlargement, then the level or the user's own list. */
+/** The whole list that training samples go through: crop, scale, then the level or the user's own list. */
 export function augmentationPlan({
   augmentation,
   data,
 }: Pick<ExperimentConfig, 'augmentation' | 'data'>): Augmentation {
-  const { level, transforms, crop, enlarge, minVisible } = augmentation;
+  const { level, transforms, crop, scale, minVisible } = augmentation;
   const first: Transform[] = [];
   if (crop !== null) first.push({ name: 'RandomCrop', width: crop, height: crop });
-  if (enlarge !== 1) first.push({ name: 'Scale', factor: enlarge });
+  if (scale !== 1) first.push({ name: 'Scale', factor: scale });
   return {
     transforms: [...first, ...(transforms ?? AUGMENTATION_LEVELS[level].transforms)],
     minPixels: data.minInstancePixels,

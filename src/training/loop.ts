@@ -6,8 +6,8 @@ import type { Loader } from '../data/loader/loader';
 import type { Sample } from '../data/record';
 import type { MaskRcnn } from '../models/mask_rcnn';
 import type { Parameter } from '../nn/parameters';
-import { restoreCheckpoint, saveBest, saveCheckpoint, type Trainee } from './checkpoint';
-import type { TrainingState } from './checkpoint_state';
+import { restoreCheckpoint, saveBest, saveCheckpoint, type TrainingState } from './checkpoint';
+import type { TrainingProgress } from './checkpoint_state';
 import type { EpochMetrics, MetricsLog, StepMetrics } from './metrics_log';
 import { afterEpoch, INITIAL_SCHEDULE } from './schedule';
 import { NonFiniteError, requireFinite, takeStep } from './step';
@@ -21,7 +21,7 @@ export interface TrainOptions {
   /** The run folder: checkpoints and logs go there. */
   readonly dir: string;
   readonly log: MetricsLog;
-  readonly trainee: Trainee;
+  readonly trainee: TrainingState;
   readonly loader: Loader;
   /** null: it was interrupted. */
   readonly validate: (step: number) => Promise<Validation | null>;
@@ -36,11 +36,11 @@ export interface TrainOptions {
 export interface TrainResult {
   readonly steps: number;
   readonly epochs: number;
-  readonly best: TrainingState['best'];
+  readonly best: TrainingProgress['best'];
   readonly stopped: StopReason;
 }
 
-const INITIAL_STATE: TrainingState = {
+const INITIAL_STATE: TrainingProgress = {
   step: 0,
   epoch: 0,
   batch: 0,
@@ -139,7 +139,7 @@ export function trainableParameters(model: MaskRcnn, config: ExperimentConfig): 
 /** The batches of each step: `accumulate` of them, fewer at the end of an epoch. */
 async function* stepBatches(
   loader: Loader,
-  { epoch, batch }: TrainingState,
+  { epoch, batch }: TrainingProgress,
   accumulate: number,
 ): AsyncGenerator<Sample[][]> {
   let batches: Sample[][] = [];
@@ -191,16 +191,16 @@ async function validatedStart({ validate }: TrainOptions): Promise<EpochMetrics>
 /** Validation where it is due, the schedule, the best checkpoint, early stopping; null where it was interrupted. */
 async function endEpoch(
   { config, dir, trainee, validate }: TrainOptions,
-  state: TrainingState,
+  state: TrainingProgress,
   total: number,
   started: number,
   record: (line: EpochMetrics) => void,
-): Promise<TrainingState | null> {
+): Promise<TrainingProgress | null> {
   const { every } = config.validation;
   const last = state.step >= total;
   const due = every > 0 && ((state.epoch + 1) % every === 0 || last);
   const { model, average } = trainee;
-  const check = async (): Promise<TrainingState | null> => {
+  const check = async (): Promise<TrainingProgress | null> => {
     const validation = due ? await validate(state.step) : null;
     if (due && !validation) return null;
     const next = afterValidation(config, state, validation, last);
@@ -221,11 +221,11 @@ async function endEpoch(
 /** The state that follows an epoch: a pure function of what was found. */
 export function afterValidation(
   config: ExperimentConfig,
-  state: TrainingState,
+  state: TrainingProgress,
   validation: Validation | null,
   last: boolean,
-): TrainingState {
-  const next: TrainingState = {
+): TrainingProgress {
+  const next: TrainingProgress = {
     ...state,
     epoch: state.epoch + 1,
     batch: 0,

@@ -28,10 +28,10 @@ export interface Optimizer {
 }
 
 /** The factor of the learning rate: that of the longest prefix that fits, else 1. */
-export function rateFactor({ rateFactors }: OptimizerSection, name: string): number {
-  const fitting = Object.keys(rateFactors).filter((prefix) => name.startsWith(prefix));
+export function learningRateMultiplier({ learningRateMultipliers }: OptimizerSection, name: string): number {
+  const fitting = Object.keys(learningRateMultipliers).filter((prefix) => name.startsWith(prefix));
   if (!fitting.length) return 1;
-  return rateFactors[fitting.reduce((a, b) => (b.length > a.length ? b : a))];
+  return learningRateMultipliers[fitting.reduce((a, b) => (b.length > a.length ? b : a))];
 }
 
 /** The norm of all gradients together, as one number. */

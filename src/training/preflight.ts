@@ -22,8 +22,8 @@ export interface Probe {
     readonly cells: number;
     readonly transforms: readonly string[];
   }[];
-  /** Mean and deviation per channel that the network's input undoes, found from what it makes of black and white. */
-  readonly normalisation: { readonly mean: readonly number[]; readonly deviation: readonly number[] };
+  /** Mean and standard deviation per channel that the network's input undoes, found from what it makes of black and white. */
+  readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** Proposals of the first image in training. */
   readonly proposals: number;
   /** Detections of the first validation image. */
@@ -58,19 +58,19 @@ export async function probeRun(
     const batches = await firstBatches(loader, step * config.training.accumulate, config.training.accumulate);
     if (batches.length === 0) break;
     seen.push(...batches.flat());
-    const how = { seed: config.seed, step, asIfLearned: true };
+    const how = { seed: config.seed, step, simulateProposals: true };
     const started = performance.now();
     disposeGradients(stepGradients(model, parameters, batches, how).grads);
     seconds.push((performance.now() - started) / 1000);
   }
   restore();
   const [first] = validation?.samples ?? [];
-  const { enlarge } = config.validation;
+  const { scale } = config.validation;
   let validated: { detections: number; seconds: number } | null = null;
   if (first) {
     const started = performance.now();
-    const detections = model.detect([first], { enlarge })[0].scores.length;
-    model.evaluateLosses([first], enlarge);
+    const detections = model.detect([first], { scale })[0].scores.length;
+    model.evaluateLosses([first], scale);
     validated = { detections, seconds: (performance.now() - started) / 1000 };
   }
   return {
@@ -140,7 +140,7 @@ function sizeSeen(model: MaskRcnn, sample: Sample): readonly [number, number] {
   return scoped(() => model.batch([sample], true).sizes[0]);
 }
 
-/** (pixel / 255 - mean) / deviation, solved from the network's view of a black and of a white image. */
+/** (pixel / 255 - mean) / standard deviation, solved from the network's view of a black and of a white image. */
 function normalisationOf(model: MaskRcnn): Probe['normalisation'] {
   const seen = (level: number): number[] =>
     scoped(() => {
@@ -154,8 +154,8 @@ function normalisationOf(model: MaskRcnn): Probe['normalisation'] {
     });
   const black = seen(0);
   const white = seen(255);
-  const deviation = white.map((value, c) => 1 / (value - black[c]));
-  return { mean: black.map((value, c) => -value * deviation[c]), deviation };
+  const std = white.map((value, c) => 1 / (value - black[c]));
+  return { mean: black.map((value, c) => -value * std[c]), std };
 }
 
 function countProposals(model: MaskRcnn, sample: Sample): number {
@@ -174,7 +174,7 @@ export function memoryAdvice(
   totalMb: number = os.totalmem() / 1e6,
 ): string[] {
   if (memoryMb < 0.9 * totalMb) return [];
-  const mends = [
+  const fixes = [
     ...(training.batchSize > 1
       ? [
           `training.batchSize=${Math.ceil(training.batchSize / 2)} with training.accumulate=${2 * training.accumulate}`,
@@ -185,6 +185,6 @@ export function memoryAdvice(
       : `augmentation.crop=${Math.round(augmentation.crop * 0.7)}`,
   ];
   return [
-    `warning: ${(memoryMb / 1000).toFixed(1)} GB will hardly fit into ${(totalMb / 1000).toFixed(1)} GB; try ${mends.join(', or ')}`,
+    `warning: ${(memoryMb / 1000).toFixed(1)} GB will hardly fit into ${(totalMb / 1000).toFixed(1)} GB; try ${fixes.join(', or ')}`,
   ];
 }

@@ -21,13 +21,15 @@ export function learningRate(
   const { warmupSteps, warmupFactor } = schedule;
   if (step < warmupSteps) return base * (warmupFactor + ((1 - warmupFactor) * (step + 1)) / warmupSteps);
   if (schedule.kind === 'constant') return base;
-  if (schedule.kind === 'plateau') return Math.max(base * state.factor, schedule.minimumRate);
+  if (schedule.kind === 'plateau') return Math.max(base * state.factor, schedule.minLearningRate);
   if (schedule.kind === 'steps') {
     const passed = schedule.milestones.filter((share) => step >= share * total).length;
-    return Math.max(base * schedule.factor ** passed, schedule.minimumRate);
+    return Math.max(base * schedule.factor ** passed, schedule.minLearningRate);
   }
   const progress = (step - warmupSteps) / Math.max(total - warmupSteps, 1);
-  return schedule.minimumRate + ((base - schedule.minimumRate) * (1 + Math.cos(Math.PI * progress))) / 2;
+  return (
+    schedule.minLearningRate + ((base - schedule.minLearningRate) * (1 + Math.cos(Math.PI * progress))) / 2
+  );
 }
 
 /**

@@ -3,14 +3,14 @@ import { CytobenchError } from '../core/errors';
 import { createRng, type Rng } from '../core/rng';
 import type { Sample } from '../data/record';
 import { LOSS_NAMES, type LossName, type MaskRcnn } from '../models/mask_rcnn';
-import { pickRandom } from '../models/sampler';
+import { sampleRandom } from '../models/sampler';
 import type { Parameter } from '../nn/parameters';
 import { computeGradients } from '../runtime/gradients';
 import { type Scalar, type Tensor, tf } from '../runtime/tf';
-import type { Trainee } from './checkpoint';
-import type { TrainingState } from './checkpoint_state';
+import type { TrainingState } from './checkpoint';
+import type { TrainingProgress } from './checkpoint_state';
 import type { StepMetrics } from './metrics_log';
-import { gradientNorm, rateFactor } from './optimizers';
+import { gradientNorm, learningRateMultiplier } from './optimizers';
 import { learningRate } from './schedule';
 
 /** Losses of a step and the gradients of its parameters, averaged over its batches. The caller disposes `grads`. */
@@ -32,12 +32,12 @@ export function stepGradients(
   {
     seed,
     step,
-    asIfLearned,
-  }: { readonly seed: number; readonly step: number; readonly asIfLearned?: boolean },
+    simulateProposals,
+  }: { readonly seed: number; readonly step: number; readonly simulateProposals?: boolean },
 ): StepGradients {
   const rng = createRng(seed).fork(`sampling-${step}`);
   const parts = batches.map((batch, i) =>
-    batchGradients(model, parameters, batch, { rng: i === 0 ? rng : rng.fork(i), asIfLearned }),
+    batchGradients(model, parameters, batch, { rng: i === 0 ? rng : rng.fork(i), simulateProposals }),
   );
   const mean = (name: LossName): number =>
     parts.reduce((sum, { losses }) => sum + losses[name], 0) / parts.length;
@@ -56,12 +56,12 @@ function batchGradients(
   model: MaskRcnn,
   parameters: readonly Parameter[],
   batch: readonly Sample[],
-  { rng, asIfLearned }: { readonly rng: Rng; readonly asIfLearned?: boolean },
+  { rng, simulateProposals }: { readonly rng: Rng; readonly simulateProposals?: boolean },
 ): Pick<StepGradients, 'losses' | 'grads'> {
   const losses = {} as Record<LossName, number>;
   const { value, grads } = computeGradients(
     () => {
-      const terms = model.losses(batch, { training: true, pick: pickRandom(rng), asIfLearned });
+      const terms = model.losses(batch, { training: true, sampler: sampleRandom(rng), simulateProposals });
       for (const name of LOSS_NAMES) losses[name] = terms[name].dataSync()[0];
       return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
     },
@@ -109,9 +109,9 @@ export function requireFinite(
  * number moves nothing: the caller finds it in the metrics.
  */
 export function takeStep(
-  { model, optimizer, average }: Trainee,
+  { model, optimizer, average }: TrainingState,
   batches: readonly (readonly Sample[])[],
-  state: TrainingState,
+  state: TrainingProgress,
   total: number,
   config: ExperimentConfig,
 ): StepMetrics {
@@ -130,7 +130,7 @@ export function takeStep(
     );
     if (Number.isFinite(norm) && Number.isFinite(gradients.total)) {
       optimizer.step(gradients.grads, {
-        rate: ({ name }) => rate * rateFactor(config.optimizer, name),
+        rate: ({ name }) => rate * learningRateMultiplier(config.optimizer, name),
         scale: clipNorm !== null && norm > clipNorm ? clipNorm / (norm + 1e-6) : 1,
         done: state.step,
       });

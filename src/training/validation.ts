@@ -6,9 +6,9 @@ import type { Dataset } from '../data/dataset';
 import { recordToSample, type Sample } from '../data/record';
 import type { Instances } from '../geometry/instances';
 import { evaluateCoco } from '../metrics/coco/evaluate';
-import { type EvaluationImage, truthImage } from '../metrics/evaluation_image';
+import { type EvaluationImage, groundTruthImage } from '../metrics/evaluation_image';
 import { LOSS_NAMES, type LossName, type MaskRcnn } from '../models/mask_rcnn';
-import { pickRandom } from '../models/sampler';
+import { sampleRandom } from '../models/sampler';
 import { tf } from '../runtime/tf';
 
 /** What a validation finds. */
@@ -21,7 +21,7 @@ export interface Validation {
 /** Images that are never augmented and shared with nothing, held for repeated validation. */
 export interface ValidationSet {
   readonly samples: readonly Sample[];
-  readonly truth: readonly EvaluationImage[];
+  readonly groundTruth: readonly EvaluationImage[];
 }
 
 /** Loads the images `ids` as they are. */
@@ -31,11 +31,13 @@ export async function loadValidationSet(
   groupOf: (id: string) => string = (id) => dataset.groups[id] ?? id,
 ): Promise<ValidationSet> {
   const samples: Sample[] = [];
-  // Truth is everything that is labelled, however small.
+  // Ground truth is everything that is labelled, however small.
   for (const id of ids) samples.push(recordToSample(await dataset.load(id), 1));
   return {
     samples,
-    truth: samples.map((sample) => truthImage(sample, dataset.classes.length, groupOf(sample.id))),
+    groundTruth: samples.map((sample) =>
+      groundTruthImage(sample, dataset.classes.length, groupOf(sample.id)),
+    ),
   };
 }
 
@@ -43,12 +45,12 @@ export async function loadValidationSet(
 export async function* predictEach(
   model: MaskRcnn,
   samples: readonly Sample[],
-  enlarge: number,
+  scale: number,
 ): AsyncGenerator<Instances> {
   const progress = createProgress({ label: 'predicting', total: samples.length, unit: 'images' });
   for (const [i, sample] of samples.entries()) {
     progress.update(i, sample.id);
-    yield model.detect([sample], { enlarge })[0];
+    yield model.detect([sample], { scale })[0];
     await nextTurn();
   }
   progress.finish();
@@ -58,10 +60,10 @@ export async function* predictEach(
 export async function predictSet(
   model: MaskRcnn,
   samples: readonly Sample[],
-  enlarge: number,
+  scale: number,
 ): Promise<Instances[]> {
   const predictions: Instances[] = [];
-  for await (const found of predictEach(model, samples, enlarge)) predictions.push(found);
+  for await (const found of predictEach(model, samples, scale)) predictions.push(found);
   return predictions;
 }
 
@@ -82,7 +84,7 @@ export async function validate(
   config: ExperimentConfig,
   { step, interrupted }: ValidateOptions,
 ): Promise<Validation | null> {
-  const { images, enlarge, maxDets, mode } = config.validation;
+  const { images, scale, maxDets, mode } = config.validation;
   const samples = images === null ? set.samples : set.samples.slice(0, images);
   const losses = {} as Record<LossName, number>;
   for (const name of LOSS_NAMES) losses[name] = 0;
@@ -90,18 +92,18 @@ export async function validate(
   for (const [i, sample] of samples.entries()) {
     const values =
       mode === 'evaluation'
-        ? model.evaluateLosses([sample], enlarge)
-        : trainingLosses(model, sample, enlarge, rng.fork(i));
+        ? model.evaluateLosses([sample], scale)
+        : trainingLosses(model, sample, scale, rng.fork(i));
     for (const name of LOSS_NAMES) losses[name] += values[name] / samples.length;
     await nextTurn();
     if (interrupted?.()) return null;
   }
   const predictions: Instances[] = [];
-  for await (const found of predictEach(model, samples, enlarge)) {
+  for await (const found of predictEach(model, samples, scale)) {
     predictions.push(found);
     if (interrupted?.()) return null;
   }
-  const { AP50 } = evaluateCoco(set.truth.slice(0, samples.length), predictions, {
+  const { AP50 } = evaluateCoco(set.groundTruth.slice(0, samples.length), predictions, {
     classes: config.model.numClasses - 1,
     maxDets,
   });
@@ -111,11 +113,11 @@ export async function validate(
 function trainingLosses(
   model: MaskRcnn,
   sample: Sample,
-  enlarge: number,
+  scale: number,
   rng: ReturnType<typeof createRng>,
 ): Record<LossName, number> {
   const values = {} as Record<LossName, number>;
-  const terms = tf.tidy(() => model.losses([sample], { training: true, pick: pickRandom(rng), enlarge }));
+  const terms = tf.tidy(() => model.losses([sample], { training: true, sampler: sampleRandom(rng), scale }));
   for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
   tf.dispose(Object.values(terms));
   return values;

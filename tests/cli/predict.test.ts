@@ -28,7 +28,7 @@ function writeModel(file: string, classes = ['round', 'long']): void {
     classes,
     pixelSize: 0.25,
     channelOrder: 'rgb',
-    enlarge: 1,
+    scale: 1,
     thresholds: classes.map(() => 0.5),
   });
   model.dispose();

@@ -50,7 +50,7 @@ describe('traceContours', () => {
 });
 
 describe('maskPolygons', () => {
-  it('gives a hole to the piece around it, also where pieces lie in holes', () => {
+  it('gives a hole to the piece around it, also where pieces are in holes', () => {
     const rows = ['#######', '#.....#', '#.###.#', '#.#.#.#', '#.###.#', '#.....#', '#######'];
     const pieces = maskPolygons(mask(rows));
     // By hand: a ring of 3 x 3 with a hole of 1, in a ring of 7 x 7 with a hole of 5 x 5.

@@ -7,7 +7,7 @@ import { extractInstances } from '../../src/data/extract_instances';
 import { writeTiff } from '../../src/data/formats/tiff/write_tiff';
 import { listInputs } from '../../src/inference/inputs';
 import { applyThresholds } from '../../src/inference/postprocess/scores';
-import { alignedEnlargement, Predictor } from '../../src/inference/predictor';
+import { alignedScale, Predictor } from '../../src/inference/predictor';
 import { DEFAULT_VIEWS } from '../../src/inference/test_time_augmentation';
 import { MaskRcnn } from '../../src/models/mask_rcnn';
 import { PredictionWriter } from '../../src/report/prediction_files';
@@ -35,7 +35,7 @@ describe('prediction', function () {
       model.detect([picture(96)])[0].scores,
       'under the model’s own limits',
     );
-    const tiled = predictor.predict(picture(192), { tile: 128, overlap: 64, enlarge: 1 });
+    const tiled = predictor.predict(picture(192), { tile: 128, overlap: 64, scale: 1 });
     assert.equal(tiled.tiles, 4);
     assert.deepEqual([tiled.instances.height, tiled.instances.width], [192, 192]);
     for (const { size } of tiled.instances.masks) assert.deepEqual([...size], [192, 192]);
@@ -60,7 +60,7 @@ describe('prediction', function () {
       width: side,
       image: new Uint8Array(side * side * 3).map((_, i) => (i * 7919) % 251),
     };
-    for (const pieces of [{ tile: undefined }, { tile: 128, overlap: 64, enlarge: 1 }]) {
+    for (const pieces of [{ tile: undefined }, { tile: 128, overlap: 64, scale: 1 }]) {
       const all = predictor.predict(picture, pieces).instances;
       const threshold = all.scores[Math.floor(all.scores.length / 4)];
       computed.length = 0;
@@ -75,17 +75,16 @@ describe('prediction', function () {
     model.dispose();
   });
 
-  it('begins tiles where the whole image has its anchors, whatever the enlargement', () => {
-    assert.deepEqual(alignedEnlargement(1.6), { enlarge: 1.6, align: 80 });
-    assert.deepEqual(alignedEnlargement(1), { enlarge: 1, align: 128 });
-    assert.deepEqual(alignedEnlargement(1.28), { enlarge: 1.28, align: 100 });
+  it('begins tiles where the whole image has its anchors, whatever the scaling', () => {
+    assert.deepEqual(alignedScale(1.6), { scale: 1.6, align: 80 });
+    assert.deepEqual(alignedScale(1), { scale: 1, align: 128 });
+    assert.deepEqual(alignedScale(1.28), { scale: 1.28, align: 100 });
     for (let asked = 0.5; asked <= 2; asked += 0.013) {
-      const { enlarge, align } = alignedEnlargement(asked);
+      const { scale, align } = alignedScale(asked);
       assert.ok(
-        Number.isInteger(align) &&
-          Math.abs((align * enlarge) / 128 - Math.round((align * enlarge) / 128)) < 1e-9,
+        Number.isInteger(align) && Math.abs((align * scale) / 128 - Math.round((align * scale) / 128)) < 1e-9,
       );
-      assert.ok(Math.abs(enlarge / asked - 1) < 0.004, `${asked}: ${enlarge}`);
+      assert.ok(Math.abs(scale / asked - 1) < 0.004, `${asked}: ${scale}`);
     }
   });
 

@@ -1,6 +1,11 @@
 import * as assert from 'node:assert/strict';
 import { createRng } from '../../src/core/rng';
-import { blockLimit, firstOfBlocks, roomOf, topKOfBlocks } from '../../src/models/detection_limits';
+import {
+  blockLimit,
+  detectionLimitFactor,
+  firstOfBlocks,
+  topKOfBlocks,
+} from '../../src/models/detection_limits';
 
 describe('limits of proposals, block by block', () => {
   const level = (gridHeight: number, gridWidth: number) => ({
@@ -37,7 +42,7 @@ describe('limits of proposals, block by block', () => {
 
   it('are the share of a block, twice: 1,000 for 512 x 512', () => {
     assert.equal(blockLimit(1000, 128), 125);
-    assert.equal(roomOf(512 * 512), 2);
-    assert.equal(roomOf(100), 1);
+    assert.equal(detectionLimitFactor(512 * 512), 2);
+    assert.equal(detectionLimitFactor(100), 1);
   });
 });

@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import { MODELS } from '../../src/config/architectures';
 import { createRng } from '../../src/core/rng';
 import { LOSS_NAMES, MaskRcnn } from '../../src/models/mask_rcnn';
-import { pickRandom } from '../../src/models/sampler';
+import { sampleRandom } from '../../src/models/sampler';
 import { generateImage, generateTargets } from '../../src/parity/generate';
 import { computeGradients } from '../../src/runtime/gradients';
 import { hasKernels } from '../../src/runtime/kernels';
@@ -29,7 +29,7 @@ describe('Mask R-CNN', () => {
     const { value, grads } = computeGradients(
       () =>
         tf.addN(
-          Object.values(model.losses(batch, { training: true, pick: pickRandom(createRng(1)) })),
+          Object.values(model.losses(batch, { training: true, sampler: sampleRandom(createRng(1)) })),
         ) as Scalar,
       model.parameters.trainable().map(({ variable }) => variable),
     );
@@ -96,7 +96,7 @@ describe('Mask R-CNN', () => {
     for (let step = 0; step < 8; step++) {
       const { value, grads } = computeGradients(
         () => {
-          const terms = own.losses(batch, { training: true, pick: pickRandom(createRng('same')) });
+          const terms = own.losses(batch, { training: true, sampler: sampleRandom(createRng('same')) });
           return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
         },
         parameters.map(({ variable }) => variable),

@@ -7,7 +7,7 @@ import { BOX_WEIGHTS, decodeBox, encodeBox } from '../../src/models/box_coder';
 import { projectMask } from '../../src/models/heads/mask_head';
 import { pasteMask } from '../../src/models/heads/paste_masks';
 import { BACKGROUND, BETWEEN, matchAnchors, matchProposals } from '../../src/models/matcher';
-import { pickFirst, pickRandom, sampleBalanced } from '../../src/models/sampler';
+import { sampleBalanced, sampleFirst, sampleRandom } from '../../src/models/sampler';
 
 describe('detection on typed arrays', () => {
   it('rounds anchors as torchvision does', () => {
@@ -46,10 +46,10 @@ describe('detection on typed arrays', () => {
       base,
     );
     const anchors = allAnchors(levels);
-    const truth = new Float32Array(40);
+    const groundTruth = new Float32Array(40);
     for (let j = 0; j < 10; j++) {
       const [x, y] = [rng.uniform(0, 50), rng.uniform(0, 36)];
-      truth.set([x, y, x + rng.uniform(3, 20), y + rng.uniform(3, 20)], j * 4);
+      groundTruth.set([x, y, x + rng.uniform(3, 20), y + rng.uniform(3, 20)], j * 4);
     }
     // torchvision's Matcher, written out over the whole table.
     const total = anchors.length / 4;
@@ -58,22 +58,23 @@ describe('detection on typed arrays', () => {
     for (let i = 0; i < total; i++) {
       let [value, row] = [-1, 0];
       for (let j = 0; j < 10; j++)
-        if (boxIou(truth, j, anchors, i) > value) [value, row] = [boxIou(truth, j, anchors, i), j];
+        if (boxIou(groundTruth, j, anchors, i) > value)
+          [value, row] = [boxIou(groundTruth, j, anchors, i), j];
       best[i] = row;
       wanted[i] = value >= 0.7 ? row : value >= 0.3 ? BETWEEN : BACKGROUND;
     }
     for (let j = 0; j < 10; j++) {
-      const ious = Array.from({ length: total }, (_, i) => boxIou(truth, j, anchors, i));
+      const ious = Array.from({ length: total }, (_, i) => boxIou(groundTruth, j, anchors, i));
       const highest = Math.max(...ious);
       ious.forEach((iou, i) => {
         if (iou === highest) wanted[i] = best[i];
       });
     }
-    assert.deepEqual(matchAnchors(levels, truth, 0.7, 0.3), wanted);
+    assert.deepEqual(matchAnchors(levels, groundTruth, 0.7, 0.3), wanted);
     assert.ok(wanted.some((value) => value >= 0) && wanted.includes(BETWEEN));
   });
 
-  it('takes an image without truth as background only', () => {
+  it('takes an image without ground truth as background only', () => {
     const levels = anchorLevels([[4, 4]], [16, 16], [baseAnchors([8], [1])]);
     assert.ok(matchAnchors(levels, new Float32Array(0), 0.7, 0.3).every((value) => value === BACKGROUND));
     assert.deepEqual(Array.from(matchProposals(Float32Array.from([0, 0, 4, 4]), new Float32Array(0), 0.5)), [
@@ -94,7 +95,7 @@ describe('detection on typed arrays', () => {
 
   it('samples no more than asked, positives first', () => {
     const positive = (i: number): boolean => i < 3;
-    const first = sampleBalanced(positive, (i) => i >= 3, 100, 8, 0.25, pickFirst);
+    const first = sampleBalanced(positive, (i) => i >= 3, 100, 8, 0.25, sampleFirst);
     assert.deepEqual(
       [Array.from(first.positive), Array.from(first.negative)],
       [
@@ -102,7 +103,7 @@ describe('detection on typed arrays', () => {
         [3, 4, 5, 6, 7, 8],
       ],
     );
-    const random = sampleBalanced(positive, (i) => i >= 3, 100, 8, 0.25, pickRandom(createRng(1)));
+    const random = sampleBalanced(positive, (i) => i >= 3, 100, 8, 0.25, sampleRandom(createRng(1)));
     assert.equal(new Set([...random.positive, ...random.negative]).size, 8);
   });
 

@@ -16,7 +16,7 @@ const EXPERIMENT: Experiment = {
   name: 'page',
   claim: 'It learns.',
   claims: [{ variant: 'frozen', difference: -0.1, words: 'frozen is worse' }],
-  looks: ['curves', 'thresholds', 'pictures'],
+  sections: ['curves', 'thresholds', 'pictures'],
   config: { training: { steps: 2 }, model: { box: { scoreThreshold: 0 } } },
   variants: { base: {}, frozen: { model: { freeze: ['backbone.'] } } },
 };

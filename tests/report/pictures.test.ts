@@ -10,7 +10,7 @@ import { score } from '../../src/evaluation/evaluate';
 import { type Instances, selectInstances } from '../../src/geometry/instances';
 import { encodeCropMask, rleToCropMask } from '../../src/geometry/rle';
 import { predict } from '../../src/inference/predict_image';
-import { truthImage } from '../../src/metrics/evaluation_image';
+import { groundTruthImage } from '../../src/metrics/evaluation_image';
 import { MaskRcnn } from '../../src/models/mask_rcnn';
 import type { PortableModel } from '../../src/models/weights/portable';
 import { cellTable } from '../../src/notebook/tables';
@@ -19,7 +19,7 @@ import { drawEvaluated, drawOverlay, gallery, outcomesOf, worstAndBest } from '.
 import { drawn } from '../inference/postprocess/helpers';
 import { withTemporaryFolder } from '../support';
 
-/** The truth as predictions, less some of it. */
+/** The ground truth as predictions, less some of it. */
 function almost({ height, width, masks, labels, boxes }: Sample, share: number): Instances {
   const rng = createRng(`almost ${share}`);
   const all: Instances = {
@@ -44,7 +44,10 @@ async function evaluated(): Promise<Parameters<typeof gallery>[0]> {
     thresholds: dataset.classes.map(() => 0.5),
     config: MODELS.efficientnet_lite0_fpn,
   } as unknown as PortableModel;
-  const set = { samples, truth: samples.map((sample) => truthImage(sample, dataset.classes.length)) };
+  const set = {
+    samples,
+    groundTruth: samples.map((sample) => groundTruthImage(sample, dataset.classes.length)),
+  };
   const predictions = samples.map((sample, i) => almost(sample, 0.3 + 0.2 * i));
   const { perImage } = score(about, set, predictions, {});
   return { set, predictions, dataset, about, perImage };
@@ -56,22 +59,22 @@ function keep(name: string, png: Buffer): void {
   if (folder) fs.writeFileSync(path.join(folder, `${name}.png`), png);
 }
 
-describe('pictures of predictions', () => {
-  it('tell hits, misses and false alarms apart', () => {
+describe('images of predictions', () => {
+  it('tell hits, misses and false positives apart', () => {
     const found = drawn(
       ['##.... ......', '##.... ......', '...... ....##', '..##.. ......'],
       [0.9, 0.8, 0.7, 0.6],
       [1, 1, 1, 2],
     );
-    const truth = {
+    const groundTruth = {
       labels: [1, 1, 1],
       masks: [drawn(['##.... ......']), drawn(['..##.. ......']), drawn(['...... ##....'])].map(({ masks }) =>
         rleToCropMask(masks[0]),
       ),
     };
-    const { missed, falseAlarms } = outcomesOf(found, truth);
+    const { missed, falsePositives } = outcomesOf(found, groundTruth);
     // The second is on a cell that is taken, the third on nothing, the fourth of another class than the cell it covers.
-    assert.deepEqual([...falseAlarms].sort(), [1, 2, 3]);
+    assert.deepEqual([...falsePositives].sort(), [1, 2, 3]);
     assert.deepEqual([...missed].sort(), [1, 2]);
   });
 
@@ -94,7 +97,7 @@ describe('pictures of predictions', () => {
     const at = (x: number, y: number): number[] => [
       ...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3),
     ];
-    // Four pixels of the picture for one of the image, below a heading of 30.
+    // Four pixels of the drawing for one of the image, below a heading of 30.
     assert.deepEqual(at(4 * 4, 30 + 4), rgb(contourColour(1)), 'the upper edge');
     assert.deepEqual(at(4 * 4, 30 + 4 * 4), [100, 100, 100], 'the inside');
     assert.notDeepEqual(await drawOverlay(found, { scores: true }), plain);
@@ -147,7 +150,7 @@ describe('the library, as a notebook uses it', function () {
         classes: ['round', 'long'],
         pixelSize: 0.25,
         channelOrder: 'rgb',
-        enlarge: 1,
+        scale: 1,
         thresholds: [0, 0],
       };
       const loaded = { model, about, source: 'made here' };

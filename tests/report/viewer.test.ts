@@ -19,7 +19,7 @@ const disc = (x: number, y: number, radius: number): CropMask => {
   return { x: x - radius, y: y - radius, width: side, height: side, data };
 };
 
-/** Discs as cells: two of class 1 (0.9, 0.6), one of class 2 (0.7). The truth has the first and one that is missed. */
+/** Discs as cells: two of class 1 (0.9, 0.6), one of class 2 (0.7). The ground truth has the first and one that is missed. */
 function threeCells(): ViewedImage {
   const [height, width] = [300, 400];
   const masks = [disc(100, 100, 30), disc(300, 100, 30), disc(200, 220, 30)];
@@ -39,7 +39,7 @@ function threeCells(): ViewedImage {
       labels: Int32Array.of(1, 1, 2),
       masks: masks.map((mask) => encodeCropMask(mask, height, width)),
     },
-    truth: { labels: [1, 2], masks: [disc(103, 100, 30), disc(60, 240, 25)] },
+    groundTruth: { labels: [1, 2], masks: [disc(103, 100, 30), disc(60, 240, 25)] },
   };
 }
 
@@ -47,7 +47,7 @@ describe('what a viewer page is told', () => {
   it('holds outlines from which every pixel comes back', () => {
     const cells = drawn(['###... #.#... ###... ...... ....#. .....#'], [0.75]);
     const image = { ...threeCells(), height: 6, width: 6, image: new Uint8Array(108), instances: cells };
-    const [{ rings }] = packViewer({ ...image, truth: undefined }).cells;
+    const [{ rings }] = packViewer({ ...image, groundTruth: undefined }).cells;
     const inside = (x: number, y: number): boolean => {
       let crossed = 0;
       for (const [startX, startY, ...steps] of rings) {
@@ -88,7 +88,7 @@ describe('what a viewer page is told', () => {
   it('fits 8 MB with 1,000 cells on 2500 x 2500', async () => {
     const rng = createRng('large page');
     const [height, width] = [2500, 2500];
-    // Noise on waves: harder on the coder of pictures than tissue is.
+    // Noise on waves: harder on the coder of images than tissue is.
     const image = new Uint8Array(height * width * 3).map(
       (_, i) => 150 + 60 * Math.sin(i / 300) + 40 * rng.next(),
     );
@@ -108,10 +108,10 @@ describe('what a viewer page is told', () => {
         labels: new Int32Array(1000).fill(1),
         masks: masks.map((mask) => encodeCropMask(mask, height, width)),
       },
-      truth: { labels: masks.map(() => 1), masks },
+      groundTruth: { labels: masks.map(() => 1), masks },
     });
     assert.ok(html.length < 8e6, `${html.length} bytes`);
-    assert.ok(html.length > 2e6, 'the picture is in it');
+    assert.ok(html.length > 2e6, 'the image is in it');
   }).timeout(60_000);
 });
 
@@ -173,7 +173,7 @@ describe('the viewer page in a browser', function () {
     ];
   };
 
-  test(`classes, threshold, truth and pointer change what is seen${note}`, () =>
+  test(`classes, threshold, ground truth and pointer change what is seen${note}`, () =>
     onBrowser(async (browser, folder) => {
       const { page, asked, faults } = await open(folder, browser, 'light');
       const summary = page.locator('#summary');
@@ -265,7 +265,7 @@ describe('the viewer page in a browser', function () {
           fs.writeFileSync(path.join(process.env.CYTOBENCH_SCREENSHOTS, `viewer_${scheme}.png`), screenshot);
       }));
 
-  test(`stands in another page${note}`, () =>
+  test(`is in another page${note}`, () =>
     onBrowser(async (browser, folder) => {
       const file = path.join(folder, 'report.html');
       fs.writeFileSync(

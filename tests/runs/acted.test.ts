@@ -36,8 +36,8 @@ describe('every setting acts', function () {
     'repeats itself bit for bit where nothing is changed, and a key that is ignored is caught',
     () =>
       withTemporaryFolder(async (folder) => {
-        // minimumRate is not read by a constant schedule: to the run it is an ignored key.
-        const ignored = { key: 'schedule.minimumRate', value: 0.0001, base: ['schedule.kind=constant'] };
+        // minLearningRate is not read by a constant schedule: to the run it is an ignored key.
+        const ignored = { key: 'schedule.minLearningRate', value: 0.0001, base: ['schedule.kind=constant'] };
         assert.equal(await acted(folder, ignored), false);
       }),
   );

@@ -11,7 +11,7 @@ import { writeDataset, writeRecord } from '../../src/data/write_dataset';
 import { analyse } from '../../src/evaluation/analyse';
 import { evaluateRun } from '../../src/evaluation/evaluate';
 import { MaskRcnn } from '../../src/models/mask_rcnn';
-import type { Effective } from '../../src/runs/applied';
+import type { AppliedSettings } from '../../src/runs/applied';
 import { RunFolder } from '../../src/runs/run_folder';
 import { prepareData } from '../../src/training/data';
 import { memoryAdvice } from '../../src/training/preflight';
@@ -22,8 +22,8 @@ import { checkpoint, hashOf, MAIN, TINY, trainTiny } from './runs';
 const synthetic = syntheticDataset({ images: 8, width: 64, height: 64, seed: 1 });
 const config = (...set: string[]) =>
   resolveConfig(findExperiment('quickstart'), { preset: 'smoke', set: [...TINY, ...set] });
-const effectiveOf = (dir: string): Effective =>
-  JSON.parse(fs.readFileSync(path.join(dir, 'effective.json'), 'utf8')) as Effective;
+const appliedOf = (dir: string): AppliedSettings =>
+  JSON.parse(fs.readFileSync(path.join(dir, 'applied.json'), 'utf8')) as AppliedSettings;
 
 describe('settings whose effect is not in the numbers of a run', function () {
   this.timeout(300_000);
@@ -33,9 +33,9 @@ describe('settings whose effect is not in the numbers of a run', function () {
       const [data, dir] = ['data', 'run'].map((name) => path.join(folder, name));
       await writeDataset(data, syntheticDataset({ images: 4, width: 64, height: 64, seed: 9 }));
       await trainTiny(dir, { data, set: ['training.steps=1', 'data.groupBy=none'] });
-      const lineage = JSON.parse(fs.readFileSync(path.join(dir, 'lineage.json'), 'utf8'));
-      assert.equal(lineage.data.dir, data);
-      assert.match(lineage.data.files['synth_0000/image.tif'], /^[0-9a-f]{64}$/);
+      const provenance = JSON.parse(fs.readFileSync(path.join(dir, 'provenance.json'), 'utf8'));
+      assert.equal(provenance.data.dir, data);
+      assert.match(provenance.data.files['synth_0000/image.tif'], /^[0-9a-f]{64}$/);
     }));
 
   it('data.emptyImages: keeps, skips, or gives a false box to an image without cells', () =>
@@ -47,15 +47,16 @@ describe('settings whose effect is not in the numbers of a run', function () {
       fs.mkdirSync(path.join(data, 'empty'));
       writeRecord(data, blank);
       fs.rmSync(path.join(data, 'dataset.json'));
-      const seen = async (emptyImages: string): Promise<Effective['probe']['images']> => {
+      const seen = async (emptyImages: string): Promise<AppliedSettings['probe']['images']> => {
         const dir = path.join(folder, emptyImages);
         const split = path.join(folder, 'split.json');
         fs.writeFileSync(split, JSON.stringify({ train: ['empty', 'synth_0001'], val: ['synth_0002'] }));
         const set = [`data.emptyImages=${emptyImages}`, 'training.batchSize=1', 'training.steps=1'];
         await trainTiny(dir, { data, split, set });
-        return effectiveOf(dir).probe.images;
+        return appliedOf(dir).probe.images;
       };
-      const cells = (images: Effective['probe']['images']) => images.find(({ id }) => id === 'empty')?.cells;
+      const cells = (images: AppliedSettings['probe']['images']) =>
+        images.find(({ id }) => id === 'empty')?.cells;
       assert.equal(cells(await seen('keep')), 0);
       assert.equal(cells(await seen('falseBox')), 1);
       assert.equal(cells(await seen('skip')), undefined);
@@ -181,9 +182,9 @@ describe("the traps of the report's code and of others", () => {
     }
   });
 
-  it("the model's own resize is not let to undo the experiment's enlargement", () => {
-    assert.throws(() => config('model.image.resize=always', 'augmentation.enlarge=1.5'), /would undo/);
-    assert.throws(() => config('model.image.resize=testing', 'validation.enlarge=1.5'), /would undo/);
+  it("the model's own resize is not let to undo the experiment's scaling", () => {
+    assert.throws(() => config('model.image.resize=always', 'augmentation.scale=1.5'), /would undo/);
+    assert.throws(() => config('model.image.resize=testing', 'validation.scale=1.5'), /would undo/);
   });
 
   it('memory that will not be there is told with what to do', () => {

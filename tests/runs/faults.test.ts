@@ -34,8 +34,8 @@ const UNVALIDATED = ['validation.every=0', 'earlyStopping.patience=null', 'sched
 const LONG = [...UNVALIDATED, 'training.steps=400'];
 
 const endAfter = (count: number): (() => 'SIGTERM' | null) => {
-  let asked = 0;
-  return () => (++asked === count ? 'SIGTERM' : null);
+  let requested = 0;
+  return () => (++requested === count ? 'SIGTERM' : null);
 };
 
 const oneLine = (pattern: RegExp) => (error: Error) => {
@@ -74,9 +74,9 @@ describe('a fault loses nothing that was saved', function () {
       const [plain, odd] = ['a', 'b'].map((name) => path.join(folder, name));
       await trainTiny(plain);
       const now = Date.now;
-      let asked = 0;
+      let requested = 0;
       try {
-        Date.now = () => now() - 3_600_000 * ++asked;
+        Date.now = () => now() - 3_600_000 * ++requested;
         assert.equal((await trainTiny(odd, { maxMinutes: 5 })).stopped, 'complete');
       } finally {
         Date.now = now;

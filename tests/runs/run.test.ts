@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createRng } from '../../src/core/rng';
 import { evaluateRun } from '../../src/evaluation/evaluate';
-import type { Effective } from '../../src/runs/applied';
+import type { AppliedSettings } from '../../src/runs/applied';
 import { resumeRun } from '../../src/runs/executors/in_process';
 import { RunFolder } from '../../src/runs/run_folder';
 import { stepsOf } from '../../src/training/metrics_log';
@@ -90,31 +90,33 @@ describe('a run', function () {
       assert.equal((await resumeRun(dir, {})).steps, 4);
     }));
 
-  it('reads back what is in force, and refuses to start where that is something else', () =>
+  it('reads back what is applied, and refuses to start where that is something else', () =>
     withTemporaryFolder(async (folder) => {
       const dir = path.join(folder, 'run');
       await trainTiny(dir, {
         set: ['normalisation.times=2', 'model.anchors.sizes=[[4],[8],[16],[32],[64]]'],
       });
-      const effective = JSON.parse(fs.readFileSync(path.join(dir, 'effective.json'), 'utf8')) as Effective;
-      const inForce = (key: string) => effective.settings.find((setting) => setting.key === key)?.inForce;
-      assert.equal(inForce('normalisation.times'), 2);
-      assert.deepEqual(inForce('model.anchors.sizes'), [[4], [8], [16], [32], [64]]);
-      assert.ok(effective.settings.every(({ ok }) => ok));
+      const { settings } = JSON.parse(
+        fs.readFileSync(path.join(dir, 'applied.json'), 'utf8'),
+      ) as AppliedSettings;
+      const applied = (key: string) => settings.find((setting) => setting.key === key)?.applied;
+      assert.equal(applied('normalisation.times'), 2);
+      assert.deepEqual(applied('model.anchors.sizes'), [[4], [8], [16], [32], [64]]);
+      assert.ok(settings.every(({ ok }) => ok));
       const other = trainTiny(path.join(folder, 'none'), { set: ['model.freeze=["bakbone."]'] });
-      await assert.rejects(other, /model.freeze: \["bakbone\."\] was asked for, \[\] is in force/);
+      await assert.rejects(other, /model.freeze: \["bakbone\."\] was requested, \[\] is applied/);
       for (const name of ['config', 'environment', 'lineage'])
         assert.ok(fs.existsSync(path.join(dir, `${name}.json`)), name);
     }));
 
   it('refuses products in bfloat16 where nothing here computes them', () =>
     withTemporaryFolder(async (folder) => {
-      const asked = ['runtime.precision=bfloat16'];
+      const requested = ['runtime.precision=bfloat16'];
       const { code, said } = await ended(
-        spawnTiny(path.join(folder, 'run'), asked, { CYTOBENCH_KERNELS: '0' }),
+        spawnTiny(path.join(folder, 'run'), requested, { CYTOBENCH_KERNELS: '0' }),
       );
       assert.equal(code, 1);
-      assert.match(said, /runtime.precision: "bfloat16" was asked for, "float32" is in force/);
+      assert.match(said, /runtime.precision: "bfloat16" was requested, "float32" is applied/);
     }));
 
   it('refuses a GPU that is not there, and says what to do', () =>
@@ -189,8 +191,10 @@ describe('a run', function () {
       const [none, two] = ['0', '2'].map((name) => path.join(folder, name));
       await trainTiny(none, { set: ['training.workers=0'] });
       await trainTiny(two, { set: ['training.workers=2'] });
-      const { settings } = JSON.parse(fs.readFileSync(path.join(two, 'effective.json'), 'utf8')) as Effective;
-      assert.equal(settings.find(({ key }) => key === 'training.workers')?.inForce, 2);
+      const { settings } = JSON.parse(
+        fs.readFileSync(path.join(two, 'applied.json'), 'utf8'),
+      ) as AppliedSettings;
+      assert.equal(settings.find(({ key }) => key === 'training.workers')?.applied, 2);
       assert.equal(hashOf(checkpoint(two)), hashOf(checkpoint(none)));
       assert.deepEqual(withoutTimes(two), withoutTimes(none));
     }),

@@ -39,7 +39,7 @@ describe('the list of runs', () => {
       const lock = takeLock(path.join(folder, 'b', 'lock.json'));
       write('c', 1);
       // A process that is gone: the number of this one, started at another time.
-      const stale = { pid: process.pid, host: os.hostname(), born: 'earlier' };
+      const stale = { pid: process.pid, host: os.hostname(), processStart: 'earlier' };
       fs.writeFileSync(path.join(folder, 'c', 'lock.json'), JSON.stringify(stale));
       write('d', 0);
       fs.mkdirSync(path.join(folder, 'other'));

@@ -6,7 +6,7 @@ import { affine } from '../../src/nn/linear';
 import { ParameterStore } from '../../src/nn/parameters';
 import { computeGradients } from '../../src/runtime/gradients';
 import { hasKernels } from '../../src/runtime/kernels';
-import { isPacked, reshapeValues } from '../../src/runtime/ops/bfloat16_pairs';
+import { isBfloat16Pairs, reshapeValues } from '../../src/runtime/ops/bfloat16_pairs';
 import { type FusedConvSpec, fusedConv } from '../../src/runtime/ops/conv2d';
 import { fusedNorm, fusedSgd } from '../../src/runtime/ops/sgd';
 import { type Precision, withPrecision } from '../../src/runtime/precision';
@@ -167,7 +167,7 @@ describe('the kernels of this repository', () => {
     const run = (packed: boolean): Float32Array[] => {
       const { value, grads } = computeGradients(() => {
         const y = affine(x, first, shift as unknown as Tensor1D, 'relu', packed);
-        assert.equal(isPacked(y), packed);
+        assert.equal(isBfloat16Pairs(y), packed);
         const rows = reshapeValues<Tensor2D>(y, [20, 4]);
         return tf.sum(tf.mul(affine(rows, second, bias as unknown as Tensor1D, 'none'), weights)) as Scalar;
       }, variables);

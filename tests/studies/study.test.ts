@@ -7,7 +7,7 @@ import { compareRuns } from '../../src/evaluation/compare';
 import type { PairedInterval } from '../../src/metrics/statistics/interval';
 import { experimentPage } from '../../src/report/experiment_page';
 import { experimentMarkdown } from '../../src/report/experiment_tables';
-import { judge } from '../../src/studies/comparison';
+import { verdictOn } from '../../src/studies/comparison';
 import { runStudy } from '../../src/studies/run_study';
 import { TINY } from '../runs/runs';
 
@@ -36,9 +36,9 @@ describe('verdicts on a claimed difference', () => {
   ];
   for (const [claimed, found, verdict, because] of cases)
     it(`${claimed} claimed, ${found.low} to ${found.high} found: ${verdict}`, () => {
-      const judged = judge(claimed, found);
-      assert.equal(judged.verdict, verdict);
-      assert.match(judged.because, because);
+      const classified = verdictOn(claimed, found);
+      assert.equal(classified.verdict, verdict);
+      assert.match(classified.because, because);
     });
 });
 
@@ -57,7 +57,7 @@ describe('an experiment', function () {
     name: 'study',
     claim: 'It learns.',
     claims: [{ variant: 'frozen', difference: -0.1, words: 'frozen is worse' }],
-    looks: ['curves', 'thresholds', 'refinement', 'pictures'],
+    sections: ['curves', 'thresholds', 'refinement', 'pictures'],
     config: { training: { steps: 2 }, model: { box: { scoreThreshold: 0 } } },
     variants: { base: {}, frozen: { model: { freeze: ['backbone.'] } }, same: {} },
   };

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { findExperiment } from '../../src/config/experiments';
 import { evaluateRun } from '../../src/evaluation/evaluate';
-import type { Effective } from '../../src/runs/applied';
+import type { AppliedSettings } from '../../src/runs/applied';
 import { attachRun, startRun } from '../../src/runs/executors/child_process';
 import { trainRun } from '../../src/runs/executors/in_process';
 import { RunFolder } from '../../src/runs/run_folder';
@@ -60,8 +60,8 @@ describe('learning', function () {
         });
         await run.finished();
         const { estimate } = JSON.parse(
-          fs.readFileSync(path.join(out, 'effective.json'), 'utf8'),
-        ) as Effective;
+          fs.readFileSync(path.join(out, 'applied.json'), 'utf8'),
+        ) as AppliedSettings;
         const lines = attachRun(out).metrics();
         const steps = stepsOf(lines);
         const epochs = epochsOf(lines);

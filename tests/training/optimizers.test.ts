@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import type { Parameter } from '../../src/nn/parameters';
 import { tf } from '../../src/runtime/tf';
-import { AdamW, rateFactor, Sgd } from '../../src/training/optimizers';
+import { AdamW, learningRateMultiplier, Sgd } from '../../src/training/optimizers';
 import { WeightAverage } from '../../src/training/weight_average';
 
 function parameter(values: readonly number[]): Parameter {
@@ -71,9 +71,9 @@ describe('optimizers', () => {
   });
 
   it('the longest prefix gives a parameter its rate', () => {
-    const section = { rateFactors: { backbone: 0.1, 'backbone.fpn': 2 } } as never;
+    const section = { learningRateMultipliers: { backbone: 0.1, 'backbone.fpn': 2 } } as never;
     assert.deepEqual(
-      ['backbone.fpn.x', 'backbone.body.y', 'rpn.z'].map((name) => rateFactor(section, name)),
+      ['backbone.fpn.x', 'backbone.body.y', 'rpn.z'].map((name) => learningRateMultiplier(section, name)),
       [2, 0.1, 1],
     );
   });

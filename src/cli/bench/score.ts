@@ -20,7 +20,7 @@ export function registerBenchScore(bench: Command): void {
   withCommonOptions(
     bench
       .command('score')
-      .description('COCO evaluation with loading: 100 images, 80 truths and 120 detections each')
+      .description('COCO evaluation with loading: 100 images, 80 true cells and 120 detections each')
       .addOption(new Option('--against <name>', 'the peer, in bench/.env').choices(['pycocotools'])),
   ).action(async (options: BenchScoreOptions) => {
     const fs = await import('node:fs');
@@ -41,9 +41,9 @@ export function registerBenchScore(bench: Command): void {
         [1, 'segm'],
         [4, 'bbox'],
       ] as const) {
-        const { truth, results } = makeScoreData(classes);
+        const { groundTruth, results } = makeScoreData(classes);
         const files = [path.join(folder, 'gt.json'), path.join(folder, 'dt.json')];
-        fs.writeFileSync(files[0], JSON.stringify(truth));
+        fs.writeFileSync(files[0], JSON.stringify(groundTruth));
         fs.writeFileSync(files[1], JSON.stringify(results));
         const args = [...files, type, '100'];
         const [ours, theirs]: [Run[], Run[]] = [[], []];

@@ -34,7 +34,7 @@ export function registerDataImport(data: Command): void {
     format(
       group,
       'labels',
-      'one label image a picture: name_labels.png beside it, or masks/name.png; one class, or name_classes.csv',
+      'one label image per image: name_labels.png beside it, or masks/name.png; one class, or name_classes.csv',
     ),
   ).action(async (src: string, out: string, options: ImportOptions) => {
     const { openLabelImages } = await import('../../data/importers/labels');

@@ -63,13 +63,13 @@ export async function importDataset(
 }
 
 /** An image file and the id it gets. */
-export interface FoundImage {
+export interface ImageFile {
   readonly id: string;
   readonly file: string;
 }
 
 /** Every image below a folder, by code-unit order of the path; ids are names, with their folder where two are alike. */
-export function findImages(dir: string, accept: (name: string) => boolean = () => true): FoundImage[] {
+export function findImages(dir: string, accept: (name: string) => boolean = () => true): ImageFile[] {
   const files = listFiles(dir).filter((file) => isImageName(file) && accept(path.basename(file)));
   const stems = files.map((file) => path.parse(file).name);
   const counts = new Map<string, number>();

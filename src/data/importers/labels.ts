@@ -8,14 +8,14 @@ import { readImage } from '../formats/image';
 import { type LabelMap, readLabelMap } from '../formats/label_map';
 import {
   type ForeignDataset,
-  type FoundImage,
   findImages,
+  type ImageFile,
   type ImportNotes,
   listFiles,
   requireSome,
 } from './import_dataset';
 
-/** What label images are called beside their pictures: `name_masks.tif` and so on; or the same name in such a folder. */
+/** What label images are called beside their images: `name_masks.tif` and so on; or the same name in such a folder. */
 const LABELS = {
   suffixes: ['_labels', '_label', '_masks', '_mask'],
   folders: ['labels', 'label', 'masks', 'mask'],
@@ -27,13 +27,13 @@ interface Naming {
   readonly folders: readonly string[];
 }
 
-/** A picture with its label image. */
-interface Pair extends FoundImage {
+/** A image with its label image. */
+interface Pair extends ImageFile {
   readonly labels: string;
 }
 
 /**
- * One label image a picture. All cells are of one class (`className`), or a list beside the label image tells the class
+ * One label image an image. All cells are of one class (`className`), or a list beside the label image tells the class
  * of each number: `name_classes.json` ({"1": "tumour", …}) or `name_classes.csv` (lines `number,class`).
  */
 export function openLabelImages(
@@ -45,7 +45,7 @@ export function openLabelImages(
   const pairs = requireSome(
     pairUp(dir, LABELS, notes),
     dir,
-    'picture with a label image (name_labels.tif beside it, or labels/name.tif)',
+    'image with a label image (name_labels.tif beside it, or labels/name.tif)',
   );
   const lists = new Map(pairs.map(({ id, labels, file }) => [id, readClassList(labels, file)]));
   const named = [...new Set([...lists.values()].flatMap((list) => (list ? [...list.values()] : [])))].sort();
@@ -57,7 +57,7 @@ export function openLabelImages(
   });
 }
 
-/** What Cellpose saves beside a picture: `name_masks.tif`, `name_cp_masks.png`; one class. Its `_seg.npy` is refused. */
+/** What Cellpose saves beside an image: `name_masks.tif`, `name_cp_masks.png`; one class. Its `_seg.npy` is refused. */
 export function openCellpose(
   dir: string,
   className: string,
@@ -73,7 +73,7 @@ export function openCellpose(
       fix: 'In Cellpose choose "Save masks as PNG/tif" (or run it with --save_tif), and import that.',
     });
   return openPairs(
-    requireSome(pairs, dir, 'picture with a _masks.tif or _cp_masks.png beside it'),
+    requireSome(pairs, dir, 'image with a _masks.tif or _cp_masks.png beside it'),
     [className],
     channelOrder,
     () => 1,
@@ -145,10 +145,10 @@ function pairUp(dir: string, naming: Naming, notes: ImportNotes): Pair[] {
     const { name } = path.parse(file);
     const labels = files.find((other) => other !== file && isLabelOf(other, file, name, naming));
     if (labels) pairs.push({ id: name, file, labels });
-    else notes.add('picture without a label image: left out', path.relative(dir, file));
+    else notes.add('image without a label image: left out', path.relative(dir, file));
   }
   const twice = pairs.find(({ id }, i) => pairs.findIndex((other) => other.id === id) !== i);
-  if (twice) throw new DataError(`two pictures are called "${twice.id}"`, { where: twice.file });
+  if (twice) throw new DataError(`two images are called "${twice.id}"`, { where: twice.file });
   return pairs;
 }
 

@@ -6,8 +6,8 @@ import { readImage } from '../formats/image';
 import { readAperioXml } from './aperio_xml';
 import {
   type ForeignDataset,
-  type FoundImage,
   findImages,
+  type ImageFile,
   type ImportNotes,
   requireSome,
 } from './import_dataset';
@@ -61,8 +61,8 @@ function xmlOf(file: string): string {
 }
 
 /** Images with annotations; of a slide and a TIFF of the same name the slide. */
-function preferSlides(images: readonly FoundImage[]): FoundImage[] {
-  const chosen = new Map<string, FoundImage>();
+function preferSlides(images: readonly ImageFile[]): ImageFile[] {
+  const chosen = new Map<string, ImageFile>();
   for (const image of images) {
     const xml = xmlOf(image.file);
     if (!fs.existsSync(xml)) continue;

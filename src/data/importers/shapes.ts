@@ -152,7 +152,7 @@ function paintClass(shapes: readonly Shape[], width: number, height: number, not
 
 /**
  * A polygon whose corners are pixel numbers: every pixel whose number lies inside (even-odd rule) or on the line, as
- * `skimage.draw.polygon` fills it, which the MoNuSAC organisers' own conversion uses. Undefined when none lies in the
+ * `skimage.draw.polygon` fills it, which the MoNuSAC organisers' own conversion uses. Undefined when none is in the
  * image.
  *
  * @param points x0, y0, x1, y1 …

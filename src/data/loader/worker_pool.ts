@@ -14,7 +14,7 @@ interface Pending extends WorkerRequest {
   losses: number;
 }
 
-interface Seat {
+interface WorkerSlot {
   worker: Worker;
   /** Jobs sent, oldest first: a thread answers in order. */
   readonly pending: Map<number, Pending>;
@@ -35,32 +35,32 @@ const MAX_LOSSES = 2;
 
 /** Threads that make samples. A thread that dies or hangs is replaced and its jobs are done again: none is lost. */
 export class WorkerPool {
-  private readonly seats: Seat[] = [];
+  private readonly slots: WorkerSlot[] = [];
   private nextJob = 0;
   private closed = false;
 
   constructor(private readonly options: WorkerPoolOptions) {
     for (let i = 0; i < options.workers; i++) {
-      const seat: Seat = { worker: undefined as unknown as Worker, pending: new Map() };
-      this.seats.push(seat);
-      this.start(seat);
+      const slot: WorkerSlot = { worker: undefined as unknown as Worker, pending: new Map() };
+      this.slots.push(slot);
+      this.start(slot);
     }
   }
 
   /** Sends a job to the thread that has its image in its cache, unless that one has more to do than others. */
   run(job: SampleJob): Promise<Sample> {
-    const least = Math.min(...this.seats.map(({ pending }) => pending.size));
-    const own = this.seats[job.image % this.seats.length];
-    const seat =
-      own.pending.size <= least + 1 ? own : this.seats.find(({ pending }) => pending.size === least);
+    const least = Math.min(...this.slots.map(({ pending }) => pending.size));
+    const own = this.slots[job.image % this.slots.length];
+    const slot =
+      own.pending.size <= least + 1 ? own : this.slots.find(({ pending }) => pending.size === least);
     return new Promise((resolve, reject) => {
-      this.send(seat ?? own, { ...job, job: this.nextJob++, resolve, reject, losses: 0 });
+      this.send(slot ?? own, { ...job, job: this.nextJob++, resolve, reject, losses: 0 });
     });
   }
 
   /** Thread numbers, for tests and messages. */
   get threads(): readonly Worker[] {
-    return this.seats.map(({ worker }) => worker);
+    return this.slots.map(({ worker }) => worker);
   }
 
   /** Ends every thread; what is pending is refused. */
@@ -69,73 +69,73 @@ export class WorkerPool {
     // Idle workers do not hold the process; waiting for their end must.
     const hold = setInterval(() => undefined, 1000);
     await Promise.all(
-      this.seats.map(async (seat) => {
-        clearTimeout(seat.timer);
-        await seat.worker.terminate();
-        for (const { reject } of seat.pending.values()) reject(new DataError('the loader was closed'));
-        seat.pending.clear();
+      this.slots.map(async (slot) => {
+        clearTimeout(slot.timer);
+        await slot.worker.terminate();
+        for (const { reject } of slot.pending.values()) reject(new DataError('the loader was closed'));
+        slot.pending.clear();
       }),
     ).finally(() => clearInterval(hold));
   }
 
-  private start(seat: Seat): void {
+  private start(slot: WorkerSlot): void {
     const { source, recipe, workers } = this.options;
     // Every thread keeps its part of the images.
     const share = { ...recipe, cacheBytes: Math.floor(recipe.cacheBytes / workers) };
     const worker = new Worker(path.join(__dirname, 'worker.js'), {
       workerData: { source, recipe: share } satisfies WorkerStart,
     });
-    seat.worker = worker;
+    slot.worker = worker;
     // An idle loader keeps no process alive.
     worker.unref();
-    worker.on('message', (reply: WorkerReply) => this.receive(seat, reply));
+    worker.on('message', (reply: WorkerReply) => this.receive(slot, reply));
     let reason = 'ended';
     worker.on('error', (error: Error) => {
       reason = error.message.split('\n')[0];
     });
     worker.on('exit', () => {
-      if (!this.closed && seat.worker === worker) this.replace(seat, reason);
+      if (!this.closed && slot.worker === worker) this.replace(slot, reason);
     });
   }
 
-  private send(seat: Seat, pending: Pending): void {
+  private send(slot: WorkerSlot, pending: Pending): void {
     const { job, epoch, position, image } = pending;
-    seat.pending.set(job, pending);
-    seat.worker.ref();
-    seat.worker.postMessage({ job, epoch, position, image } satisfies WorkerRequest);
-    if (!seat.timer) this.watch(seat);
+    slot.pending.set(job, pending);
+    slot.worker.ref();
+    slot.worker.postMessage({ job, epoch, position, image } satisfies WorkerRequest);
+    if (!slot.timer) this.watch(slot);
   }
 
-  private receive(seat: Seat, { job, sample, error }: WorkerReply): void {
-    const pending = seat.pending.get(job);
-    seat.pending.delete(job);
-    clearTimeout(seat.timer);
-    seat.timer = undefined;
-    if (seat.pending.size > 0) this.watch(seat);
-    else seat.worker.unref();
+  private receive(slot: WorkerSlot, { job, sample, error }: WorkerReply): void {
+    const pending = slot.pending.get(job);
+    slot.pending.delete(job);
+    clearTimeout(slot.timer);
+    slot.timer = undefined;
+    if (slot.pending.size > 0) this.watch(slot);
+    else slot.worker.unref();
     if (sample) pending?.resolve(sample);
     else pending?.reject(new DataError(error?.message ?? 'no sample', { fix: error?.fix }));
   }
 
-  private watch(seat: Seat): void {
+  private watch(slot: WorkerSlot): void {
     const { timeoutMs } = this.options;
-    seat.timer = setTimeout(() => {
-      const { worker } = seat;
-      this.replace(seat, `gave no sign for ${timeoutMs / 1000} s`);
+    slot.timer = setTimeout(() => {
+      const { worker } = slot;
+      this.replace(slot, `gave no sign for ${timeoutMs / 1000} s`);
       void worker.terminate();
     }, timeoutMs);
   }
 
   /** Starts a new thread in place of a lost one and gives it the same jobs. */
-  private replace(seat: Seat, reason: string): void {
-    clearTimeout(seat.timer);
-    seat.timer = undefined;
-    const jobs = [...seat.pending.values()];
-    seat.pending.clear();
+  private replace(slot: WorkerSlot, reason: string): void {
+    clearTimeout(slot.timer);
+    slot.timer = undefined;
+    const jobs = [...slot.pending.values()];
+    slot.pending.clear();
     const [oldest] = jobs;
     const image = oldest ? `image "${this.options.recipe.ids[oldest.image]}"` : 'no image';
     this.options.onWarning(`a data worker ${reason} at ${image}; it is replaced, no sample is lost`);
-    this.start(seat);
+    this.start(slot);
     for (const job of jobs) {
       if (job === oldest && ++job.losses >= MAX_LOSSES)
         job.reject(
@@ -143,7 +143,7 @@ export class WorkerPool {
             fix: 'Check the file, or leave the image out.',
           }),
         );
-      else this.send(seat, job);
+      else this.send(slot, job);
     }
   }
 }

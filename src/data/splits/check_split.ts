@@ -2,7 +2,7 @@ import type { Dataset } from '../dataset';
 import { defaultGroupBy, type GroupBy, groupIds } from './groups';
 import type { Split } from './make_split';
 
-/** Side of the small picture that stands for an image. */
+/** Side of the small image that stands for an image. */
 const SIDE = 24;
 
 /** What an image looks like: [SIDE * SIDE] grey levels of a small square copy, mean 0, length 1. */
@@ -46,7 +46,7 @@ function shares(length: number): { bin: number; first: number }[] {
   });
 }
 
-/** The eight ways to lay a picture: turns by 90 degrees, and the same mirrored. */
+/** The eight ways to lay an image: turns by 90 degrees, and the same mirrored. */
 export function orientations(appearance: Appearance): Appearance[] {
   const turned = (from: Appearance): Appearance =>
     from.map((_, i) => from[(i % SIDE) * SIDE + SIDE - 1 - Math.floor(i / SIDE)]);

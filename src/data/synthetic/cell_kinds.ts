@@ -23,7 +23,7 @@ export type CellPainter = (u: number, v: number, depth: number, grain: Grain, ou
 export interface CellKind {
   readonly name: string;
   readonly share: number;
-  /** Mean radius in pixels: mean, deviation, least, most. */
+  /** Mean radius in pixels: mean, standard deviation, least, most. */
   readonly radius: readonly [number, number, number, number];
   /** Long over short axis: least, most. */
   readonly elongation: readonly [number, number];

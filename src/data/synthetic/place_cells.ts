@@ -98,8 +98,8 @@ function proposeCell(
   height: number,
   rng: Rng,
 ): PlacedCell {
-  const [mean, deviation, least, most] = kind.radius;
-  const radius = Math.min(most, Math.max(least, rng.normal(mean, deviation)));
+  const [mean, std, least, most] = kind.radius;
+  const radius = Math.min(most, Math.max(least, rng.normal(mean, std)));
   const elongation = Math.sqrt(rng.uniform(...kind.elongation));
   let x = rng.uniform(0, width);
   let y = rng.uniform(0, height);

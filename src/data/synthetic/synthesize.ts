@@ -12,7 +12,7 @@ const IMAGES_PER_SLIDE = 4;
 const MIN_CELLS = 10;
 const MAX_CELLS = 80;
 /** Pixels of tissue a cell, at least and at most. */
-const ROOM = [950, 2200] as const;
+const PIXELS_PER_CELL = [950, 2200] as const;
 
 /** Names of the four classes. */
 export const SYNTHETIC_CLASSES: readonly string[] = CELL_KINDS.map(({ name }) => name);
@@ -24,8 +24,8 @@ export const SYNTHETIC_PIXEL_SIZE = 0.25;
 export function synthesizeRecord(index: number, { width, height, seed }: SynthesisOptions): DatasetRecord {
   const rng = createRng(`synth/${seed}`).fork(`image-${index}`);
   const look = slideLook(createRng(`synth/${seed}`).fork(slideName(index)));
-  const room = rng.uniform(...ROOM);
-  const count = Math.min(MAX_CELLS, Math.max(MIN_CELLS, Math.round((width * height) / room)));
+  const pixelsPerCell = rng.uniform(...PIXELS_PER_CELL);
+  const count = Math.min(MAX_CELLS, Math.max(MIN_CELLS, Math.round((width * height) / pixelsPerCell)));
   const owner = new Uint16Array(width * height);
   const cells = placeCells(width, height, count, rng.fork('cells'), owner);
   const image = paintTissue(width, height, cells, owner, look, rng);

@@ -190,7 +190,7 @@ function changePixels(canvas: Canvas, transform: Transform, rng: Rng, order: Cha
       addNoise(image, transform, rng);
       return;
     case 'ChannelShift': {
-      const shift = (): Uint8Array => linearTable(1, rng.normal(0, transform.deviation) * 255 + 0.5);
+      const shift = (): Uint8Array => linearTable(1, rng.normal(0, transform.std) * 255 + 0.5);
       applyTables(image, [shift(), shift(), shift()]);
       return;
     }

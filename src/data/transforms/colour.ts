@@ -174,11 +174,11 @@ function setPixel(image: Uint8Array, at: number, red: number, green: number, blu
 /** Adds normal noise, in place; one value a pixel for all channels unless `perChannel`. */
 export function addNoise(image: Uint8Array, transform: GaussNoise, rng: Rng): void {
   const { stdRange = [0.2, 0.44], meanRange = [0, 0], perChannel = true } = transform;
-  const deviation = rng.uniform(...stdRange) * 255;
+  const std = rng.uniform(...stdRange) * 255;
   const mean = rng.uniform(...meanRange) * 255;
   let noise = 0;
   for (let i = 0; i < image.length; i++) {
-    if (perChannel || i % 3 === 0) noise = rng.normal(mean, deviation);
+    if (perChannel || i % 3 === 0) noise = rng.normal(mean, std);
     const value = image[i] + noise + 0.5;
     image[i] = value < 0 ? 0 : Math.min(value, 255);
   }

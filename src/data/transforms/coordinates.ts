@@ -56,7 +56,7 @@ function turnBack({ matrix: [a, b, c, d, e, f] }: TurnStep, { x, y }: Coordinate
   }
 }
 
-/** Points within the picture stay within its outermost pixel centres; points outside stay outside. */
+/** Points within the image stay within its outermost pixel centres; points outside stay outside. */
 function resizeBack(values: Float32Array, length: number, inputLength: number): void {
   const ratio = inputLength / length;
   for (let i = 0; i < values.length; i++) {

@@ -8,7 +8,7 @@ interface Size {
 
 /**
  * One axis of a smooth random displacement, as Albumentations' elastic transform: white normal noise brought to -1..1,
- * blurred with deviation `sigma`, times `alpha`. [height * width] pixels.
+ * blurred with standard deviation `sigma`, times `alpha`. [height * width] pixels.
  *
  * A field that smooth holds nothing finer than its blur, so it is drawn on a lattice twice finer than `sigma` and
  * interpolated: 9 to 600 times fewer numbers. The spread is that of the full-size noise.
@@ -23,13 +23,13 @@ export function elasticField({ width, height }: Size, alpha: number, sigma: numb
   const columns = Math.ceil(width / spacing) + 2;
   const rows = Math.ceil(height / spacing) + 2;
   const lattice = blurredNoise(columns, rows, kernel, radius, rng);
-  // Deviation of normal noise blurred by sigma: 1 / (2 sqrt(pi) sigma). Its largest of n values is about sqrt(2 ln n).
+  // Standard deviation of normal noise blurred by sigma: 1 / (2 sqrt(pi) sigma). Its largest of n values is about sqrt(2 ln n).
   const largest = Math.sqrt(2 * Math.log(2 * width * height));
   const scale = alpha / (largest * 2 * Math.sqrt(Math.PI) * sigma);
   return interpolate(lattice, columns, width, height, spacing, scale);
 }
 
-/** Noise of deviation 1 after the blur; the sum of many even draws is as good as normal. */
+/** Noise of standard deviation 1 after the blur; the sum of many even draws is as good as normal. */
 function blurredNoise(
   columns: number,
   rows: number,
@@ -40,9 +40,9 @@ function blurredNoise(
   const wide = columns + 2 * radius;
   const tall = rows + 2 * radius;
   const norm = kernel.reduce((sum, value) => sum + value * value, 0);
-  const deviation = Math.sqrt(12) / norm;
+  const std = Math.sqrt(12) / norm;
   const noise = new Float32Array(wide * tall);
-  for (let i = 0; i < noise.length; i++) noise[i] = (rng.next() - 0.5) * deviation;
+  for (let i = 0; i < noise.length; i++) noise[i] = (rng.next() - 0.5) * std;
   const across = new Float32Array(columns * tall);
   for (let y = 0; y < tall; y++)
     for (let x = 0; x < columns; x++)

@@ -1,4 +1,4 @@
-/** A Gaussian of deviation `sigma`, sum 1; 0 for `size`: 3.5 deviations to each side (as Albumentations, after PIL). */
+/** A Gaussian of standard deviation `sigma`, sum 1; 0 for `size`: 3.5 standard deviations to each side (as Albumentations, after PIL). */
 export function gaussianKernel(sigma: number, size = 0): Float64Array {
   let length = size === 0 ? Math.floor(sigma * 3.5) * 2 + 1 : size;
   if (length % 2 === 0) length++;
@@ -13,7 +13,7 @@ const WEIGHT_BITS = 14;
 const VALUE_BITS = 8;
 
 /**
- * Separable blur of an interleaved RGB image; the picture is mirrored at its edges (without repeating the edge). Whole
+ * Separable blur of an interleaved RGB image; the image is mirrored at its edges (without repeating the edge). Whole
  * numbers throughout, exact to a fiftieth of a grey level: four times as fast as floating point.
  *
  * @returns a new image.

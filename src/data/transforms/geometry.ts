@@ -11,7 +11,7 @@ export interface TurnStep {
   readonly matrix: readonly [number, number, number, number, number, number];
 }
 
-/** Resizing to width x height: the sides of the pictures coincide, not the centres of their pixels. */
+/** Resizing to width x height: the sides of the images coincide, not the centres of their pixels. */
 export interface ScaleStep {
   readonly kind: 'scale';
   readonly width: number;

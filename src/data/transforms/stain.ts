@@ -218,7 +218,7 @@ function percentiles(points: readonly number[], h: Vector, e: Vector): [number, 
   return [Math.max(1e-3, hAmount.sort()[at]), Math.max(1e-3, eAmount.sort()[at])];
 }
 
-// Reinhard et al. 2001: means and deviations in the decorrelated space l-alpha-beta of log cone responses.
+// Reinhard et al. 2001: means and standard standard deviations in the decorrelated space l-alpha-beta of log cone responses.
 
 const TO_LMS = [0.3811, 0.5783, 0.0402, 0.1967, 0.7244, 0.0782, 0.0241, 0.1288, 0.8444];
 const FROM_LMS = [4.4679, -3.5873, 0.1193, -1.2186, 2.3809, -0.1624, 0.0497, -0.2439, 1.2045];
@@ -226,22 +226,22 @@ const R3 = Math.sqrt(3);
 const R6 = Math.sqrt(6);
 const R2 = Math.sqrt(2);
 
-/** Means and deviations of a typical haematoxylin-eosin image: the mean over the CoNSeP training images. */
-const TARGET = { mean: [13.14, -0.141, 0.0276], deviation: [0.513, 0.118, 0.0169] } as const;
+/** Means and standard deviations of a typical haematoxylin-eosin image: the mean over the CoNSeP training images. */
+const TARGET = { mean: [13.14, -0.141, 0.0276], std: [0.513, 0.118, 0.0169] } as const;
 
-/** Brings mean and deviation of the three channels of l-alpha-beta to the target's. In place. */
+/** Brings mean and standard deviation of the three channels of l-alpha-beta to the target's. In place. */
 export function normalizeReinhard(image: Uint8Array, order: ChannelOrder): void {
   const lab = toLab(image, order);
-  const { mean, deviation } = labStatistics(lab);
+  const { mean, std } = labStatistics(lab);
   for (let i = 0; i < lab.length; i++) {
     const c = i % 3;
-    lab[i] = ((lab[i] - mean[c]) / Math.max(deviation[c], 1e-6)) * TARGET.deviation[c] + TARGET.mean[c];
+    lab[i] = ((lab[i] - mean[c]) / Math.max(std[c], 1e-6)) * TARGET.std[c] + TARGET.mean[c];
   }
   fromLab(lab, image, order);
 }
 
-/** Mean and deviation of each channel of l-alpha-beta. */
-export function labStatistics(lab: Float64Array): { mean: number[]; deviation: number[] } {
+/** Mean and standard deviation of each channel of l-alpha-beta. */
+export function labStatistics(lab: Float64Array): { mean: number[]; std: number[] } {
   const count = lab.length / 3;
   const sum = [0, 0, 0];
   const squares = [0, 0, 0];
@@ -252,7 +252,7 @@ export function labStatistics(lab: Float64Array): { mean: number[]; deviation: n
   const mean = sum.map((value) => value / count);
   return {
     mean,
-    deviation: squares.map((value, c) => Math.sqrt(Math.max(0, value / count - mean[c] * mean[c]))),
+    std: squares.map((value, c) => Math.sqrt(Math.max(0, value / count - mean[c] * mean[c]))),
   };
 }
 

@@ -75,17 +75,17 @@ export interface GaussianBlur extends Base {
   readonly blurLimit?: Range;
   readonly sigmaLimit?: Range;
 }
-/** Normal noise; deviation and mean as shares of 255. */
+/** Normal noise; standard deviation and mean as shares of 255. */
 export interface GaussNoise extends Base {
   readonly name: 'GaussNoise';
   readonly stdRange?: Range;
   readonly meanRange?: Range;
   readonly perChannel?: boolean;
 }
-/** Adds one normal deviate a channel, `deviation` as a share of 255. */
+/** Adds one normal deviate a channel, `standard deviation` as a share of 255. */
 export interface ChannelShift extends Base {
   readonly name: 'ChannelShift';
-  readonly deviation: number;
+  readonly std: number;
 }
 /** Scales and shifts the amounts of haematoxylin and eosin (Tellez et al. 2018): a * U(1 +- sigma1) + U(+-sigma2). */
 export interface StainAugmentation extends Base {
@@ -138,7 +138,7 @@ const PARAMETERS: Record<TransformName, readonly string[]> = {
   ColorJitter: ['brightness', 'contrast', 'saturation', 'hue'],
   GaussianBlur: ['blurLimit', 'sigmaLimit'],
   GaussNoise: ['stdRange', 'meanRange', 'perChannel'],
-  ChannelShift: ['deviation'],
+  ChannelShift: ['std'],
   StainAugmentation: ['sigma1', 'sigma2'],
   StainNormalization: ['method'],
   CopyPaste: ['maxCells'],

@@ -3,7 +3,7 @@ import type { CropMask } from '../../geometry/masks';
 import { mapMasks } from './masks';
 
 export interface BoundarySettings {
-  /** Cells of fewer pixels keep their largest piece only; 0 leaves all pieces. */
+  /** Cells of fewer pixels keep their largest piece only; 0 leaves all tiles. */
   readonly largestUnder: number;
   readonly fillHoles: boolean;
 }
@@ -20,12 +20,12 @@ export function refineBoundaries(
     let area = 0;
     for (let i = 0; i < mask.data.length; i++) area += mask.data[i];
     const filled = fillHoles ? fillMask(mask) : mask;
-    return area < largestUnder ? largestPiece(filled) : filled;
+    return area < largestUnder ? largestComponent(filled) : filled;
   });
 }
 
 /** The piece of most pixels (the first of equals); pixels that touch at a corner belong together, as in OpenCV. */
-export function largestPiece(mask: CropMask): CropMask {
+export function largestComponent(mask: CropMask): CropMask {
   const { width, height, data } = mask;
   const piece = new Int32Array(data.length);
   const stack = new Int32Array(data.length);

@@ -23,7 +23,7 @@ export function applyMorphology(
   });
 }
 
-/** Size of the image that a crop lies in. */
+/** Size of the image that a crop is in. */
 export interface ImageSize {
   readonly height: number;
   readonly width: number;

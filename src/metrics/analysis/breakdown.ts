@@ -4,19 +4,19 @@ import { f1Score, panopticQuality } from '../cells/summary';
 import type { EvaluationImage } from '../evaluation_image';
 
 /** Truths of one kind, and how many of them were found (IoU 0.5, classes must agree). */
-export interface FoundShare {
+export interface RecallGroup {
   /** `120 to 260 px`, `3 to 5 neighbours`. */
   readonly name: string;
-  readonly truths: number;
+  readonly groundTruths: number;
   readonly found: number;
-  /** found / truths; null for none. */
+  /** found / true cells; null for none. */
   readonly recall: number | null;
   /** Mean IoU of those found; null for none. */
   readonly iou: number | null;
 }
 
-/** A truth with what it is sorted by. */
-interface TruthRow {
+/** A ground truth with what it is sorted by. */
+interface GroundTruthRow {
   readonly size: number;
   readonly neighbours: number;
   /** 0 where it was not found. */
@@ -24,8 +24,11 @@ interface TruthRow {
 }
 
 /** Shares found by quarter of the cells' sizes, smallest first. */
-export function foundBySize(images: readonly EvaluationImage[], cells: readonly ImageCells[]): FoundShare[] {
-  const rows = truthRows(images, cells).sort((a, b) => a.size - b.size);
+export function recallBySize(
+  images: readonly EvaluationImage[],
+  cells: readonly ImageCells[],
+): RecallGroup[] {
+  const rows = groundTruthRows(images, cells).sort((a, b) => a.size - b.size);
   const quarters = Array.from({ length: 4 }, (_, q) =>
     rows.slice(Math.round((q * rows.length) / 4), Math.round(((q + 1) * rows.length) / 4)),
   );
@@ -46,11 +49,11 @@ const CROWDS: readonly (readonly [number, number])[] = [
  * Shares found by crowding: neighbours are other cells of any class whose centre lies within two diameters (of a disc
  * of the cell's area) of its own.
  */
-export function foundByCrowding(
+export function recallByCrowding(
   images: readonly EvaluationImage[],
   cells: readonly ImageCells[],
-): FoundShare[] {
-  const rows = truthRows(images, cells);
+): RecallGroup[] {
+  const rows = groundTruthRows(images, cells);
   return CROWDS.map(([from, to]) => {
     const part = rows.filter(({ neighbours }) => neighbours >= from && neighbours <= to);
     const name = from === to ? 'no neighbours' : to === Infinity ? `${from} or more` : `${from} to ${to}`;
@@ -58,31 +61,32 @@ export function foundByCrowding(
   });
 }
 
-function share(name: string, rows: readonly TruthRow[]): FoundShare {
+function share(name: string, rows: readonly GroundTruthRow[]): RecallGroup {
   const found = rows.filter(({ iou }) => iou > 0);
   return {
     name,
-    truths: rows.length,
+    groundTruths: rows.length,
     found: found.length,
     recall: rows.length === 0 ? null : found.length / rows.length,
     iou: found.length === 0 ? null : found.reduce((sum, { iou }) => sum + iou, 0) / found.length,
   };
 }
 
-function truthRows(images: readonly EvaluationImage[], cells: readonly ImageCells[]): TruthRow[] {
+function groundTruthRows(images: readonly EvaluationImage[], cells: readonly ImageCells[]): GroundTruthRow[] {
   return cells.flatMap((image, i) => {
     const { boxes } = images[i];
-    const centres = Array.from(image.truthRows, (row) => [
+    const centres = Array.from(image.groundTruthRows, (row) => [
       boxes[4 * row] + boxes[4 * row + 2] / 2,
       boxes[4 * row + 1] + boxes[4 * row + 3] / 2,
     ]);
     const matched = greedy(
       image.pairs.filter(
-        ({ truth, detection, iou }) => iou >= 0.5 && image.truthLabels[truth] === image.labels[detection],
+        ({ groundTruth, detection, iou }) =>
+          iou >= 0.5 && image.groundTruthLabels[groundTruth] === image.labels[detection],
       ),
     );
-    const iouOf = new Map(matched.map(({ truth, iou }) => [truth, iou]));
-    return Array.from(image.truthSizes, (size, t) => {
+    const iouOf = new Map(matched.map(({ groundTruth, iou }) => [groundTruth, iou]));
+    return Array.from(image.groundTruthSizes, (size, t) => {
       const reach = 2 * Math.sqrt((4 * size) / Math.PI);
       const [x, y] = centres[t];
       const near = centres.filter(([otherX, otherY]) => Math.hypot(otherX - x, otherY - y) <= reach).length;

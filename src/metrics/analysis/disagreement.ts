@@ -4,7 +4,7 @@ import { summarizeCells } from '../cells/summary';
 import { matchCoco } from '../coco/evaluate';
 import { summarizeCoco } from '../coco/summary';
 import type { Detections, EvaluationImage } from '../evaluation_image';
-import { judgeImage } from './errors';
+import { classifyDetections } from './errors';
 import { sweepThresholds } from './threshold_sweep';
 
 /** What AP sees of a run and what PQ sees of it. */
@@ -16,7 +16,7 @@ export interface RunView {
   readonly sq: number;
   /** Mean over classes of the best F1 over thresholds 0.05 to 0.95: what `dq` could be with well-chosen scores. */
   readonly bestDq: number;
-  /** Share of the detections at or over the threshold that are duplicates (IoU 0.5 with a truth already found). */
+  /** Share of the detections at or over the threshold that are duplicates (IoU 0.5 with a ground truth already found). */
   readonly duplicates: number;
 }
 
@@ -53,17 +53,17 @@ export function viewRun(
     return values.length === 0 ? [] : [Math.max(...values)];
   });
   const least = typeof scoreThreshold === 'number' ? scoreThreshold : Math.min(...scoreThreshold);
-  const judged = images.flatMap(
-    (image, i) => judgeImage(image, detections[i], { minScore: least, maxDets: 300 }).detections,
+  const classified = images.flatMap(
+    (image, i) => classifyDetections(image, detections[i], { minScore: least, maxDets: 300 }).detections,
   );
-  const duplicates = judged.filter(({ kind }) => kind === 'duplicate').length;
+  const duplicates = classified.filter(({ kind }) => kind === 'duplicate').length;
   return {
     AP50: Math.max(0, coco.AP50),
     pq: pq ?? 0,
     dq: dq ?? 0,
     sq: sq ?? 0,
     bestDq: best.length === 0 ? 0 : best.reduce((sum, value) => sum + value, 0) / best.length,
-    duplicates: judged.length === 0 ? 0 : duplicates / judged.length,
+    duplicates: classified.length === 0 ? 0 : duplicates / classified.length,
   };
 }
 

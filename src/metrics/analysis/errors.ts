@@ -8,17 +8,17 @@ import { findOverlaps, measureExtents, type OverlapType } from '../overlap';
  * background.
  */
 export type DetectionKind =
-  /** Matches a truth of its class. */
+  /** Matches a true cell of its class. */
   | 'right'
-  /** Overlaps a truth of another class by 0.5. */
+  /** Overlaps a true cell of another class by 0.5. */
   | 'wrongClass'
-  /** Overlaps a truth of its class by 0.1 to 0.5. */
+  /** Overlaps a true cell of its class by 0.1 to 0.5. */
   | 'poorMask'
-  /** Overlaps a truth of another class by 0.1 to 0.5. */
+  /** Overlaps a true cell of another class by 0.1 to 0.5. */
   | 'wrongClassAndMask'
-  /** Overlaps a truth of its class by 0.5, which another with a higher score has matched. */
+  /** Overlaps a true cell of its class by 0.5, which another with a higher score has matched. */
   | 'duplicate'
-  /** Overlaps no truth by 0.1. */
+  /** Overlaps no true cell by 0.1. */
   | 'background'
   /** In an ignored region: neither right nor wrong. */
   | 'ignored';
@@ -27,29 +27,29 @@ export const MATCH_IOU = 0.5;
 export const BACKGROUND_IOU = 0.1;
 
 /** A detection with what it is. */
-export interface JudgedDetection {
+export interface ClassifiedDetection {
   /** Row in the detections. */
   readonly row: number;
   readonly label: number;
   readonly score: number;
   readonly kind: DetectionKind;
-  /** Row of the truth that it matches, or would match were its error gone; -1 for none. */
-  readonly truth: number;
+  /** Row of the ground truth that it matches, or would match were its error gone; -1 for none. */
+  readonly groundTruth: number;
   readonly iou: number;
 }
 
-/** One image, every detection and truth judged. */
-export interface JudgedImage {
+/** One image, every detection and ground truth judged. */
+export interface ClassifiedImage {
   readonly id: string;
   /** By class, then the highest score first. */
-  readonly detections: readonly JudgedDetection[];
-  /** Rows of the truth (crowds left out) that no detection has matched. */
+  readonly detections: readonly ClassifiedDetection[];
+  /** Rows of the ground truth (crowds left out) that no detection has matched. */
   readonly unmatched: readonly number[];
   /** Those of them that no wrong class or poor mask explains either. */
   readonly missed: readonly number[];
 }
 
-export interface JudgeOptions {
+export interface ClassifyOptions {
   readonly type?: OverlapType;
   /** Detections under this score are not looked at. Default: none. */
   readonly minScore?: number;
@@ -57,66 +57,70 @@ export interface JudgeOptions {
   readonly maxDets?: number;
 }
 
-/** Judges every detection and truth of an image; matching within a class is COCO's at IoU 0.5. */
-export function judgeImage(
+/** Judges every detection and ground truth of an image; matching within a class is COCO's at IoU 0.5. */
+export function classifyDetections(
   image: EvaluationImage,
   detections: Detections,
-  { type = 'segm', minScore = -Infinity, maxDets = 100 }: JudgeOptions = {},
-): JudgedImage {
+  { type = 'segm', minScore = -Infinity, maxDets = 100 }: ClassifyOptions = {},
+): ClassifiedImage {
   const rows = rankedRows(detections, minScore, maxDets);
-  const truths = Array.from(image.labels.keys());
+  const groundTruths = Array.from(image.labels.keys());
   const overlaps = findOverlaps(
     type,
     measureExtents(type, detections),
     rows,
     measureExtents(type, image),
-    truths,
+    groundTruths,
     image.crowd,
     BACKGROUND_IOU,
   );
   const taken = new Set<number>();
-  const judged = rows.map((row, d): JudgedDetection => {
+  const classified = rows.map((row, d): ClassifiedDetection => {
     const label = detections.labels[row];
     const base = { row, label, score: detections.scores[row] };
     let match = -1;
     let matchIou = MATCH_IOU;
     let crowded = false;
-    // The greatest overlap with a truth of its class, and with one of another.
+    // The greatest overlap with a true cell of its class, and with one of another.
     const best = { own: -1, ownIou: 0, other: -1, otherIou: 0 };
     for (let i = overlaps.start[d]; i < overlaps.start[d + 1]; i++) {
-      const truth = overlaps.truth[i];
+      const groundTruth = overlaps.groundTruth[i];
       const iou = overlaps.iou[i];
-      const own = image.labels[truth] === label;
-      if (image.crowd[truth] === 1) {
+      const own = image.labels[groundTruth] === label;
+      if (image.crowd[groundTruth] === 1) {
         if (own && iou >= MATCH_IOU) crowded = true;
         continue;
       }
-      if (own && iou > best.ownIou) [best.own, best.ownIou] = [truth, iou];
-      if (!own && iou > best.otherIou) [best.other, best.otherIou] = [truth, iou];
-      if (own && !taken.has(truth) && iou >= matchIou) [match, matchIou] = [truth, iou];
+      if (own && iou > best.ownIou) [best.own, best.ownIou] = [groundTruth, iou];
+      if (!own && iou > best.otherIou) [best.other, best.otherIou] = [groundTruth, iou];
+      if (own && !taken.has(groundTruth) && iou >= matchIou) [match, matchIou] = [groundTruth, iou];
     }
     if (match >= 0) {
       taken.add(match);
-      return { ...base, kind: 'right', truth: match, iou: matchIou };
+      return { ...base, kind: 'right', groundTruth: match, iou: matchIou };
     }
-    if (crowded) return { ...base, kind: 'ignored', truth: -1, iou: 0 };
-    const own = { ...base, truth: best.own, iou: best.ownIou };
-    const other = { ...base, truth: best.other, iou: best.otherIou };
+    if (crowded) return { ...base, kind: 'ignored', groundTruth: -1, iou: 0 };
+    const own = { ...base, groundTruth: best.own, iou: best.ownIou };
+    const other = { ...base, groundTruth: best.other, iou: best.otherIou };
     if (best.ownIou >= MATCH_IOU) return { ...own, kind: 'duplicate' };
     if (best.otherIou >= MATCH_IOU) return { ...other, kind: 'wrongClass' };
     if (best.ownIou >= BACKGROUND_IOU) return { ...own, kind: 'poorMask' };
     if (best.otherIou >= BACKGROUND_IOU) return { ...other, kind: 'wrongClassAndMask' };
-    return { ...base, kind: 'background', truth: -1, iou: 0 };
+    return { ...base, kind: 'background', groundTruth: -1, iou: 0 };
   });
   const explained = new Set(
-    judged.flatMap(({ kind, truth }) => (kind === 'wrongClass' || kind === 'poorMask' ? [truth] : [])),
+    classified.flatMap(({ kind, groundTruth }) =>
+      kind === 'wrongClass' || kind === 'poorMask' ? [groundTruth] : [],
+    ),
   );
-  const unmatched = truths.filter((truth) => image.crowd[truth] === 0 && !taken.has(truth));
+  const unmatched = groundTruths.filter(
+    (groundTruth) => image.crowd[groundTruth] === 0 && !taken.has(groundTruth),
+  );
   return {
     id: image.id,
-    detections: judged,
+    detections: classified,
     unmatched,
-    missed: unmatched.filter((truth) => !explained.has(truth)),
+    missed: unmatched.filter((groundTruth) => !explained.has(groundTruth)),
   };
 }
 
@@ -147,12 +151,12 @@ export const ERROR_KINDS: readonly ErrorKind[] = [
 export interface ErrorShare {
   readonly kind: ErrorKind;
   readonly count: number;
-  /** What AP50 would gain were errors of this kind gone, all others as they are; null without truth. */
+  /** What AP50 would gain were errors of this kind gone, all others as they are; null without ground truth. */
   readonly gain: number | null;
 }
 
 export interface ErrorAnalysis {
-  /** AP at IoU 0.5 of the same detections; null without truth. */
+  /** AP at IoU 0.5 of the same detections; null without ground truth. */
   readonly AP50: number | null;
   readonly kinds: readonly ErrorShare[];
 }
@@ -165,45 +169,47 @@ interface Entry {
 
 /**
  * Every false positive and miss by its kind, with what AP50 would gain: a wrong class or poor mask put right finds its
- * truth (or goes, where that is found already), a duplicate or background goes, a missed truth counts no more.
+ * ground truth (or goes, where that is found already), a duplicate or background goes, a missed ground truth counts no more.
  * Source: Bolya et al., TIDE, ECCV 2020, section 2.3.
  */
 export function analyzeErrors(
   images: readonly EvaluationImage[],
   detections: readonly Detections[],
-  options: JudgeOptions & { readonly classes: number },
+  options: ClassifyOptions & { readonly classes: number },
 ): ErrorAnalysis {
-  const judged = images.map((image, i) => judgeImage(image, detections[i], options));
-  const base = meanAp50(images, judged, options.classes, undefined);
+  const classified = images.map((image, i) => classifyDetections(image, detections[i], options));
+  const base = meanAp50(images, classified, options.classes, undefined);
   const kinds = ERROR_KINDS.map((kind) => {
-    const fixed = meanAp50(images, judged, options.classes, kind);
-    const count = judged.reduce((sum, image) => sum + countKind(image, kind), 0);
+    const fixed = meanAp50(images, classified, options.classes, kind);
+    const count = classified.reduce((sum, image) => sum + countKind(image, kind), 0);
     return { kind, count, gain: base === null ? null : (fixed ?? 1) - base };
   });
   return { AP50: base, kinds };
 }
 
-function countKind(image: JudgedImage, kind: ErrorKind): number {
+function countKind(image: ClassifiedImage, kind: ErrorKind): number {
   return kind === 'missed'
     ? image.missed.length
     : image.detections.filter((detection) => detection.kind === kind).length;
 }
 
-/** AP50, mean over classes with truth, with errors of the kind `gone` put right. */
+/** AP50, mean over classes with ground truth, with errors of the kind `gone` put right. */
 function meanAp50(
   images: readonly EvaluationImage[],
-  judged: readonly JudgedImage[],
+  classified: readonly ClassifiedImage[],
   classes: number,
   gone: ErrorKind | undefined,
 ): number | null {
   const lists: Entry[][] = Array.from({ length: classes }, () => []);
   const positives = new Float64Array(classes);
   for (const [i, image] of images.entries()) {
-    const { detections, missed } = judged[i];
+    const { detections, missed } = classified[i];
     for (let t = 0; t < image.labels.length; t++) if (image.crowd[t] === 0) positives[image.labels[t] - 1]++;
     if (gone === 'missed') for (const t of missed) positives[image.labels[t] - 1]--;
-    const found = new Set(detections.flatMap(({ kind, truth }) => (kind === 'right' ? [truth] : [])));
-    // The highest score of all classes first: it takes the truth that it is put right to.
+    const found = new Set(
+      detections.flatMap(({ kind, groundTruth }) => (kind === 'right' ? [groundTruth] : [])),
+    );
+    // The highest score of all classes first: it takes the ground truth that it is put right to.
     for (const detection of [...detections].sort((a, b) => b.score - a.score)) {
       const { label, outcome } = corrected(detection, image, found, gone);
       lists[label - 1].push({ score: detection.score, outcome });
@@ -218,7 +224,7 @@ function meanAp50(
 }
 
 function corrected(
-  { kind, label, truth }: JudgedDetection,
+  { kind, label, groundTruth }: ClassifiedDetection,
   image: EvaluationImage,
   found: Set<number>,
   gone: ErrorKind | undefined,
@@ -227,9 +233,9 @@ function corrected(
   if (kind === 'ignored') return { label, outcome: IGNORED };
   if (kind !== gone) return { label, outcome: FALSE_POSITIVE };
   const repairable = kind === 'wrongClass' || kind === 'poorMask';
-  if (!repairable || found.has(truth)) return { label, outcome: IGNORED };
-  found.add(truth);
-  return { label: image.labels[truth], outcome: TRUE_POSITIVE };
+  if (!repairable || found.has(groundTruth)) return { label, outcome: IGNORED };
+  found.add(groundTruth);
+  return { label: image.labels[groundTruth], outcome: TRUE_POSITIVE };
 }
 
 function asMatches(entries: readonly Entry[]): ClassMatches {
@@ -245,48 +251,48 @@ function asMatches(entries: readonly Entry[]): ClassMatches {
 }
 
 /**
- * Confusion of classes [K + 1][K + 1]: row of the truth, column of the detection, the last of each for background
+ * Confusion of classes [K + 1][K + 1]: row of the ground truth, column of the detection, the last of each for background
  * (missed and invented cells). Detections at or over `minScore` are matched one to one at IoU 0.5, the greatest
- * overlap first, whatever their class; crowds and what lies in them are left out.
+ * overlap first, whatever their class; crowds and what is in them are left out.
  */
 export function confusionMatrix(
   images: readonly EvaluationImage[],
   detections: readonly Detections[],
-  { classes, type = 'segm', minScore = 0.5 }: JudgeOptions & { readonly classes: number },
+  { classes, type = 'segm', minScore = 0.5 }: ClassifyOptions & { readonly classes: number },
 ): number[][] {
   const matrix = Array.from({ length: classes + 1 }, () => new Array<number>(classes + 1).fill(0));
   for (const [i, image] of images.entries()) {
     const found = detections[i];
     const rows = Array.from(found.labels.keys()).filter((row) => found.scores[row] >= minScore);
-    const truths = Array.from(image.labels.keys());
+    const groundTruths = Array.from(image.labels.keys());
     const overlaps = findOverlaps(
       type,
       measureExtents(type, found),
       rows,
       measureExtents(type, image),
-      truths,
+      groundTruths,
       image.crowd,
       MATCH_IOU,
     );
     const pairs = rows.flatMap((_, d) =>
       Array.from({ length: overlaps.start[d + 1] - overlaps.start[d] }, (_, j) => {
         const at = overlaps.start[d] + j;
-        return { d, t: overlaps.truth[at], iou: overlaps.iou[at] };
+        return { d, t: overlaps.groundTruth[at], iou: overlaps.iou[at] };
       }),
     );
     pairs.sort((a, b) => b.iou - a.iou);
-    const [usedDetections, usedTruths] = [new Set<number>(), new Set<number>()];
+    const [usedDetections, usedGroundTruths] = [new Set<number>(), new Set<number>()];
     for (const { d, t } of pairs) {
-      if (usedDetections.has(d) || usedTruths.has(t) || image.crowd[t] === 1) continue;
+      if (usedDetections.has(d) || usedGroundTruths.has(t) || image.crowd[t] === 1) continue;
       usedDetections.add(d);
-      usedTruths.add(t);
+      usedGroundTruths.add(t);
       matrix[image.labels[t] - 1][found.labels[rows[d]] - 1]++;
     }
     for (const { d, t } of pairs) if (image.crowd[t] === 1) usedDetections.add(d);
     for (const [d, row] of rows.entries())
       if (!usedDetections.has(d)) matrix[classes][found.labels[row] - 1]++;
-    for (const t of truths)
-      if (!usedTruths.has(t) && image.crowd[t] === 0) matrix[image.labels[t] - 1][classes]++;
+    for (const t of groundTruths)
+      if (!usedGroundTruths.has(t) && image.crowd[t] === 0) matrix[image.labels[t] - 1][classes]++;
   }
   return matrix;
 }

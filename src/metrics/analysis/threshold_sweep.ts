@@ -14,14 +14,14 @@ export interface SweepPoint {
   readonly f1: number | null;
   readonly pq: number | null;
   /**
-   * COCO's AP at IoU 0.5 of the detections at or over the threshold; null without truth. It never rises with the
+   * COCO's AP at IoU 0.5 of the detections at or over the threshold; null without ground truth. It never rises with the
    * threshold: that only cuts the tail of the curve.
    */
   readonly ap50: number | null;
 }
 
 export interface ClassSweep {
-  /** The threshold of the best F1, the lowest of equals; null without truth and detections. */
+  /** The threshold of the best F1, the lowest of equals; null without ground truth and detections. */
   readonly best: number | null;
   readonly curve: readonly SweepPoint[];
 }
@@ -42,7 +42,7 @@ export function thresholdGrid(from = 0.1, to = 0.8, step = 0.05): number[] {
 
 /**
  * Precision, recall, F1, PQ and AP50 of each class over score thresholds, all classes at the same one. Matching is
- * done once: a lower score never takes pixels or truths from a higher one.
+ * done once: a lower score never takes pixels or true cells from a higher one.
  */
 export function sweepThresholds(
   images: readonly EvaluationImage[],

@@ -23,10 +23,10 @@ export interface ImageCounts {
   readonly f1: readonly MatchCounts[];
   /** [F1_THRESHOLDS][K] the same, class by class. */
   readonly f1PerClass: readonly (readonly MatchCounts[])[];
-  /** Aggregated Jaccard index and its one-to-one variant; null without truth and detections. */
+  /** Aggregated Jaccard index and its one-to-one variant; null without ground truth and detections. */
   readonly aji: number | null;
   readonly ajiPlus: number | null;
-  /** Pixels of any truth, of any detection, of both. */
+  /** Pixels of any ground truth, of any detection, of both. */
   readonly foreground: ImageCells['foreground'];
 }
 
@@ -63,7 +63,7 @@ export function addCounts(list: readonly MatchCounts[]): MatchCounts {
 }
 
 /**
- * Matches one to one, the greatest IoU first, within a class or (undefined) over all as one. Over 0.5 no truth can
+ * Matches one to one, the greatest IoU first, within a class or (undefined) over all as one. Over 0.5 no ground truth can
  * have two detections, as those share no pixel.
  */
 export function countMatches(
@@ -72,56 +72,62 @@ export function countMatches(
   accept: (iou: number) => boolean,
   minScore = -Infinity,
 ): MatchCounts {
-  const { truthLabels, labels, scores, ignorable } = cells;
+  const { groundTruthLabels, labels, scores, ignorable } = cells;
   const ours = (value: number): boolean => label === undefined || value === label;
   const candidates = cells.pairs.filter(
-    ({ truth, detection, iou }) =>
-      accept(iou) && ours(truthLabels[truth]) && ours(labels[detection]) && scores[detection] >= minScore,
+    ({ groundTruth, detection, iou }) =>
+      accept(iou) &&
+      ours(groundTruthLabels[groundTruth]) &&
+      ours(labels[detection]) &&
+      scores[detection] >= minScore,
   );
   const matched = greedy(candidates);
   const takenDetections = new Set(matched.map(({ detection }) => detection));
-  const truths = truthLabels.reduce((n, value) => n + (ours(value) ? 1 : 0), 0);
+  const groundTruths = groundTruthLabels.reduce((n, value) => n + (ours(value) ? 1 : 0), 0);
   let fp = 0;
   for (let d = 0; d < labels.length; d++)
     if (ours(labels[d]) && scores[d] >= minScore && ignorable[d] === 0 && !takenDetections.has(d)) fp++;
   return {
     tp: matched.length,
     fp,
-    fn: truths - matched.length,
+    fn: groundTruths - matched.length,
     iou: matched.reduce((sum, { iou }) => sum + iou, 0),
   };
 }
 
-/** Pairs of which no two share a truth or a detection: the greatest IoU first. */
+/** Pairs of which no two share a ground truth or a detection: the greatest IoU first. */
 export function greedy(pairs: readonly CellPair[]): CellPair[] {
-  const [truths, detections] = [new Set<number>(), new Set<number>()];
-  const order = [...pairs].sort((a, b) => b.iou - a.iou || a.detection - b.detection || a.truth - b.truth);
-  return order.filter(({ truth, detection }) => {
-    if (truths.has(truth) || detections.has(detection)) return false;
-    truths.add(truth);
+  const [groundTruths, detections] = [new Set<number>(), new Set<number>()];
+  const order = [...pairs].sort(
+    (a, b) => b.iou - a.iou || a.detection - b.detection || a.groundTruth - b.groundTruth,
+  );
+  return order.filter(({ groundTruth, detection }) => {
+    if (groundTruths.has(groundTruth) || detections.has(detection)) return false;
+    groundTruths.add(groundTruth);
     detections.add(detection);
     return true;
   });
 }
 
 /**
- * AJI: each truth with the detection of the greatest IoU, shared pixels over joined pixels, all that is left over
- * added below. Source: Kumar et al., IEEE TMI 36(7), 2017, algorithm 1 (a detection may serve two truths).
+ * AJI: each ground truth with the detection of the greatest IoU, shared pixels over joined pixels, all that is left over
+ * added below. Source: Kumar et al., IEEE TMI 36(7), 2017, algorithm 1 (a detection may serve two true cells).
  * AJI+: one to one, the sum of IoU greatest. Source: Graham et al., HoVer-Net, 2019, `get_fast_aji_plus`.
  */
 function aggregatedJaccard(cells: ImageCells): { aji: number | null; ajiPlus: number | null } {
-  const { truthSizes, sizes, ignorable, pairs } = cells;
-  const best: (CellPair | undefined)[] = new Array(truthSizes.length).fill(undefined);
-  for (const pair of pairs) if (pair.iou > (best[pair.truth]?.iou ?? 0)) best[pair.truth] = pair;
+  const { groundTruthSizes, sizes, ignorable, pairs } = cells;
+  const best: (CellPair | undefined)[] = new Array(groundTruthSizes.length).fill(undefined);
+  for (const pair of pairs) if (pair.iou > (best[pair.groundTruth]?.iou ?? 0)) best[pair.groundTruth] = pair;
   const ratio = (chosen: readonly CellPair[]): number | null => {
     let [above, below] = [0, 0];
-    const usedTruths = new Set(chosen.map(({ truth }) => truth));
+    const usedGroundTruths = new Set(chosen.map(({ groundTruth }) => groundTruth));
     const usedDetections = new Set(chosen.map(({ detection }) => detection));
-    for (const { truth, detection, shared } of chosen) {
+    for (const { groundTruth, detection, shared } of chosen) {
       above += shared;
-      below += truthSizes[truth] + sizes[detection] - shared;
+      below += groundTruthSizes[groundTruth] + sizes[detection] - shared;
     }
-    for (let t = 0; t < truthSizes.length; t++) if (!usedTruths.has(t)) below += truthSizes[t];
+    for (let t = 0; t < groundTruthSizes.length; t++)
+      if (!usedGroundTruths.has(t)) below += groundTruthSizes[t];
     for (let d = 0; d < sizes.length; d++)
       if (!usedDetections.has(d) && ignorable[d] === 0) below += sizes[d];
     return below === 0 ? null : above / below;

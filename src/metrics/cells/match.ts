@@ -2,9 +2,9 @@ import { CytobenchError, ShapeError } from '../../core/errors';
 import type { Rle } from '../../geometry/rle';
 import type { Detections, EvaluationImage } from '../evaluation_image';
 
-/** An edge between a truth and a detection. */
+/** An edge between a ground truth and a detection. */
 export interface Edge {
-  readonly truth: number;
+  readonly groundTruth: number;
   readonly detection: number;
 }
 
@@ -25,10 +25,10 @@ function components<T extends Edge>(edges: readonly T[]): T[][] {
     root.set(key, top);
     return top;
   };
-  for (const { truth, detection } of edges) root.set(find(`t${truth}`), find(`d${detection}`));
+  for (const { groundTruth, detection } of edges) root.set(find(`t${groundTruth}`), find(`d${detection}`));
   const parts = new Map<string, T[]>();
   for (const edge of edges) {
-    const key = find(`t${edge.truth}`);
+    const key = find(`t${edge.groundTruth}`);
     const part = parts.get(key);
     if (part) part.push(edge);
     else parts.set(key, [edge]);
@@ -38,15 +38,15 @@ function components<T extends Edge>(edges: readonly T[]): T[][] {
 
 /** Kuhn-Munkres with potentials on the dense matrix of one piece. Source: e-maxx, Hungarian algorithm in O(n^3). */
 function solve<T extends Edge>(edges: readonly T[], weight: (edge: T) => number): T[] {
-  const truths = [...new Set(edges.map(({ truth }) => truth))];
+  const groundTruths = [...new Set(edges.map(({ groundTruth }) => groundTruth))];
   const detections = [...new Set(edges.map(({ detection }) => detection))];
-  const n = Math.max(truths.length, detections.length);
+  const n = Math.max(groundTruths.length, detections.length);
   const byPlace = new Map<number, T>();
   const cost = new Float64Array((n + 1) * (n + 1));
-  const rowOf = new Map(truths.map((truth, i) => [truth, i + 1]));
+  const rowOf = new Map(groundTruths.map((groundTruth, i) => [groundTruth, i + 1]));
   const columnOf = new Map(detections.map((detection, j) => [detection, j + 1]));
   for (const edge of edges) {
-    const place = rowOf.get(edge.truth)! * (n + 1) + columnOf.get(edge.detection)!;
+    const place = rowOf.get(edge.groundTruth)! * (n + 1) + columnOf.get(edge.detection)!;
     cost[place] = -weight(edge);
     byPlace.set(place, edge);
   }
@@ -93,10 +93,10 @@ function assign(cost: Float64Array, n: number): number[] {
 /** Score threshold of a detection: one for all classes, or one for each (`[0]` is class 1's). */
 export type ScoreThreshold = number | readonly number[];
 
-/** A truth and a detection that share pixels. */
+/** A ground truth and a detection that share pixels. */
 export interface CellPair {
-  /** Rows of `truthLabels` and `labels`. */
-  readonly truth: number;
+  /** Rows of `groundTruthLabels` and `labels`. */
+  readonly groundTruth: number;
   readonly detection: number;
   /** Pixels. */
   readonly shared: number;
@@ -105,31 +105,31 @@ export interface CellPair {
 
 /**
  * One image as the cell metrics see it: detections at or over the threshold, each pixel belonging to the one with the
- * highest score; ignored regions (crowds of any class) taken out, except where a truth lies.
+ * highest score; ignored regions (crowds of any class) taken out, except where a ground truth lies.
  */
 export interface ImageCells {
   readonly id: string;
   readonly group?: string;
   /** [n] 1..K, crowds left out. */
-  readonly truthLabels: Int32Array;
+  readonly groundTruthLabels: Int32Array;
   /** [n] pixels. */
-  readonly truthSizes: Float64Array;
+  readonly groundTruthSizes: Float64Array;
   /** [m] 1..K, the highest score first; a detection that others cover altogether is left out. */
   readonly labels: Int32Array;
   /** [m] */
   readonly scores: Float64Array;
   /** [m] pixels left to it outside ignored regions. */
   readonly sizes: Float64Array;
-  /** [m] 1 where over half of it lies in ignored regions: unmatched, it is no error. */
+  /** [m] 1 where over half of it is in ignored regions: unmatched, it is no error. */
   readonly ignorable: Uint8Array;
   /** [m] row in the detections given. */
   readonly rows: Int32Array;
-  /** [n] row in the truth given. */
-  readonly truthRows: Int32Array;
-  /** By truth, then by detection. */
+  /** [n] row in the ground truth given. */
+  readonly groundTruthRows: Int32Array;
+  /** By ground truth, then by detection. */
   readonly pairs: readonly CellPair[];
-  /** Pixels of any truth, of any detection, of both. */
-  readonly foreground: { readonly truth: number; readonly found: number; readonly shared: number };
+  /** Pixels of any ground truth, of any detection, of both. */
+  readonly foreground: { readonly groundTruth: number; readonly found: number; readonly shared: number };
 }
 
 // Column by column, as run-length codes go; all zero between calls.
@@ -138,7 +138,7 @@ let marks = new Uint8Array(0);
 const VOID = 1;
 const TRUTH = 2;
 
-/** Resolves overlaps and counts the pixels that truths and detections share; work grows with their pixels alone. */
+/** Resolves overlaps and counts the pixels that true cells and detections share; work grows with their pixels alone. */
 export function matchCells(
   image: EvaluationImage,
   detections: Detections,
@@ -156,13 +156,13 @@ export function matchCells(
         );
     return masks;
   };
-  const truthMasks = masksOf(image.masks, image.labels.length);
+  const groundTruthMasks = masksOf(image.masks, image.labels.length);
   const masks = masksOf(detections.masks, detections.labels.length);
   const order = keptRows(detections, threshold, image.id);
   try {
-    return paintAndCount(image, truthMasks, detections, masks, order);
+    return paintAndCount(image, groundTruthMasks, detections, masks, order);
   } finally {
-    for (const mask of truthMasks) forEachRun(mask, (begin, end) => marks.fill(0, begin, end));
+    for (const mask of groundTruthMasks) forEachRun(mask, (begin, end) => marks.fill(0, begin, end));
     for (const row of order) forEachRun(masks[row], (begin, end) => owner.fill(0, begin, end));
   }
 }
@@ -181,16 +181,17 @@ function keptRows({ labels, scores }: Detections, threshold: ScoreThreshold, id:
 
 function paintAndCount(
   image: EvaluationImage,
-  truthMasks: readonly Rle[],
+  groundTruthMasks: readonly Rle[],
   detections: Detections,
   masks: readonly Rle[],
   order: readonly number[],
 ): ImageCells {
   const isCrowd = (i: number): boolean => image.crowd[i] === 1;
-  const truthRows = Int32Array.from(truthMasks.keys()).filter((i) => !isCrowd(i));
-  for (const [i, mask] of truthMasks.entries())
+  const groundTruthRows = Int32Array.from(groundTruthMasks.keys()).filter((i) => !isCrowd(i));
+  for (const [i, mask] of groundTruthMasks.entries())
     if (isCrowd(i)) forEachRun(mask, (begin, end) => marks.fill(VOID, begin, end));
-  for (const i of truthRows) forEachRun(truthMasks[i], (begin, end) => marks.fill(TRUTH, begin, end));
+  for (const i of groundTruthRows)
+    forEachRun(groundTruthMasks[i], (begin, end) => marks.fill(TRUTH, begin, end));
   // The highest score is painted last and so lies on top.
   for (let i = order.length - 1; i >= 0; i--)
     forEachRun(masks[order[i]], (begin, end) => owner.fill(i + 1, begin, end));
@@ -213,13 +214,13 @@ function paintAndCount(
     place[i] = to;
     found += sizes[i];
   }
-  const truthSizes = new Float64Array(truthRows.length);
+  const groundTruthSizes = new Float64Array(groundTruthRows.length);
   const pairs: CellPair[] = [];
   const counts = new Float64Array(order.length);
-  for (const [t, row] of truthRows.entries()) {
+  for (const [t, row] of groundTruthRows.entries()) {
     const touched: number[] = [];
-    forEachRun(truthMasks[row], (begin, end) => {
-      truthSizes[t] += end - begin;
+    forEachRun(groundTruthMasks[row], (begin, end) => {
+      groundTruthSizes[t] += end - begin;
       for (let at = begin; at < end; at++) {
         const i = owner[at] - 1;
         if (i >= 0 && counts[i]++ === 0) touched.push(i);
@@ -228,10 +229,10 @@ function paintAndCount(
     for (const i of touched.sort((a, b) => a - b)) {
       const shared = counts[i];
       pairs.push({
-        truth: t,
+        groundTruth: t,
         detection: place[i],
         shared,
-        iou: shared / (truthSizes[t] + sizes[i] - shared),
+        iou: shared / (groundTruthSizes[t] + sizes[i] - shared),
       });
       counts[i] = 0;
     }
@@ -239,16 +240,20 @@ function paintAndCount(
   return {
     id: image.id,
     ...(image.group === undefined ? {} : { group: image.group }),
-    truthLabels: truthRows.map((row) => image.labels[row]),
-    truthSizes,
-    truthRows,
+    groundTruthLabels: groundTruthRows.map((row) => image.labels[row]),
+    groundTruthSizes,
+    groundTruthRows,
     rows: Int32Array.from(kept, (i) => order[i]),
     labels: Int32Array.from(kept, (i) => detections.labels[order[i]]),
     scores: Float64Array.from(kept, (i) => detections.scores[order[i]]),
     sizes: Float64Array.from(kept, (i) => sizes[i]),
     ignorable: Uint8Array.from(kept, (i) => (voided[i] > sizes[i] ? 1 : 0)),
     pairs,
-    foreground: { truth: unionSize(truthMasks, truthRows), found, shared: sharedForeground },
+    foreground: {
+      groundTruth: unionSize(groundTruthMasks, groundTruthRows),
+      found,
+      shared: sharedForeground,
+    },
   };
 }
 

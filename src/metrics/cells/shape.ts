@@ -74,7 +74,7 @@ function perimeterOf({ width, height, data }: CropMask): number {
   return total;
 }
 
-/** Pixels whose centre lies in the convex hull of the middles of all pixel edges. Source: morphology/convex_hull.py. */
+/** Pixels whose centre is in the convex hull of the middles of all pixel edges. Source: morphology/convex_hull.py. */
 function convexArea({ width, height, data }: CropMask): number {
   const points: [number, number][] = [];
   for (let y = 0; y < height; y++) {

@@ -4,7 +4,7 @@ import { detectionsOf, type EvaluationImage } from '../evaluation_image';
 import { countCells, F1_THRESHOLDS, type ImageCounts, type MatchCounts } from './counts';
 import { matchCells, type ScoreThreshold } from './match';
 
-/** Panoptic quality: `pq = dq * sq`; null where there is neither truth nor detection. */
+/** Panoptic quality: `pq = dq * sq`; null where there is neither ground truth nor detection. */
 export interface PanopticQuality {
   readonly pq: number | null;
   /** Detection quality: F1 at IoU over 0.5. */
@@ -46,10 +46,10 @@ export interface CellSummary extends PanopticQuality {
   readonly binary: PanopticQuality;
   /** The same, mean over images (HoVer-Net's "binary PQ"). */
   readonly binaryPerImage: number | null;
-  /** Mean over images of the mean over the classes that the image has, as truth or detection. */
+  /** Mean over images of the mean over the classes that the image has, as ground truth or detection. */
   readonly pqPerImage: number | null;
   /**
-   * Per class the mean over the images whose truth has it, then the mean over classes: false positives elsewhere do
+   * Per class the mean over the images whose ground truth has it, then the mean over classes: false positives elsewhere do
    * not count. Source: MoNuSAC 2020 (Verma et al., IEEE TMI 40(12), 2021); see Foucart et al., 2022, for why not.
    */
   readonly pqMonusac: number | null;
@@ -114,8 +114,8 @@ export function panopticQuality({ tp, fp, fn, iou }: MatchCounts): PanopticQuali
 }
 
 /** Dice's coefficient of all cells against all pixels found; null where there are neither. */
-export function dice({ truth, found, shared }: ImageCounts['foreground']): number | null {
-  return truth + found === 0 ? null : (2 * shared) / (truth + found);
+export function dice({ groundTruth, found, shared }: ImageCounts['foreground']): number | null {
+  return groundTruth + found === 0 ? null : (2 * shared) / (groundTruth + found);
 }
 
 export function f1Score(iou: number, { tp, fp, fn }: MatchCounts): F1Score {
@@ -168,10 +168,10 @@ function poolForeground(
   images: readonly ImageCounts[],
   weights?: ArrayLike<number>,
 ): ImageCounts['foreground'] {
-  const sum = { truth: 0, found: 0, shared: 0 };
+  const sum = { groundTruth: 0, found: 0, shared: 0 };
   for (const [i, { foreground }] of images.entries()) {
     const weight = weights ? weights[i] : 1;
-    sum.truth += weight * foreground.truth;
+    sum.groundTruth += weight * foreground.groundTruth;
     sum.found += weight * foreground.found;
     sum.shared += weight * foreground.shared;
   }

@@ -8,7 +8,7 @@ export const RECALL_POINTS: Float64Array = Float64Array.from({ length: 101 }, (_
 export interface AveragePrecision {
   /** Mean of the precision, made monotonous, at `RECALL_POINTS`. */
   readonly ap: number;
-  /** Share of truths found by all detections. */
+  /** Share of true cells found by all detections. */
   readonly recall: number;
 }
 
@@ -24,7 +24,7 @@ interface Runs {
 /** Runs do not change with the weights of images: found once for each list of outcomes. */
 const runsOf = new WeakMap<Uint8Array, Runs>();
 
-// Scratch: weight of each detection, the sum of weights before it, truths found and precision at the ends of runs.
+// Scratch: weight of each detection, the sum of weights before it, true cells found and precision at the ends of runs.
 let weights = new Float64Array(1024);
 let sums = new Float64Array(1025);
 let sheetSums = new Float64Array(1025);
@@ -37,7 +37,7 @@ let precisions = new Float64Array(1024);
  */
 export function averagePrecisions(
   entry: ClassMatches,
-  sheets: readonly number[],
+  tables: readonly number[],
   positives: number,
   imageWeights?: ArrayLike<number>,
 ): AveragePrecision[] {
@@ -45,10 +45,10 @@ export function averagePrecisions(
   if (weights.length < n) grow(2 * n);
   const needed = truthsNeeded(positives);
   if (!imageWeights)
-    return sheets.map((sheet) => meanPrecision(walk(entry.outcomes[sheet]), positives, needed));
+    return tables.map((table) => meanPrecision(walk(entry.outcomes[table]), positives, needed));
   for (let i = 0; i < n; i++) weights[i] = imageWeights[entry.image[i]];
   accumulate(sums, n);
-  return sheets.map((sheet) => meanPrecision(walkWeighted(entry.outcomes[sheet]), positives, needed));
+  return tables.map((table) => meanPrecision(walkWeighted(entry.outcomes[table]), positives, needed));
 }
 
 /** Fills `foundAt` and `precisions` at the ends of runs; returns their number. */
@@ -110,7 +110,7 @@ function meanPrecision(n: number, positives: number, needed: Float64Array): Aver
   return { ap: sum / 101, recall: found / positives };
 }
 
-/** For each recall the fewest truths whose share, as a quotient of doubles, reaches it. */
+/** For each recall the fewest true cells whose share, as a quotient of doubles, reaches it. */
 function truthsNeeded(positives: number): Float64Array {
   const needed = new Float64Array(101);
   for (let r = 0; r <= 100; r++) {

@@ -1,7 +1,7 @@
 import { ShapeError } from '../../core/errors';
 import type { Instances } from '../../geometry/instances';
 import { type Detections, detectionsOf, type EvaluationImage } from '../evaluation_image';
-import type { CocoTruth } from './ground_truth';
+import type { CocoGroundTruth } from './ground_truth';
 import { CocoMatcher, type CocoMatches, type CocoOptions } from './match';
 import type { CocoResults } from './results';
 import { type CocoSummary, summarizeCoco } from './summary';
@@ -42,13 +42,13 @@ export function evaluateCoco(
 
 /** Matches a result file with its ground truth, one image in memory at a time. */
 export function matchCocoResults(
-  truth: CocoTruth,
+  groundTruth: CocoGroundTruth,
   results: CocoResults,
   options: Omit<CocoOptions, 'classes'>,
 ): CocoMatches {
-  const matcher = new CocoMatcher({ ...options, classes: truth.categories.length });
+  const matcher = new CocoMatcher({ ...options, classes: groundTruth.categories.length });
   const needMasks = (options.type ?? 'segm') === 'segm';
-  for (let i = 0; i < truth.images.length; i++)
-    matcher.add(truth.image(i, needMasks), results.detections(i, needMasks));
+  for (let i = 0; i < groundTruth.images.length; i++)
+    matcher.add(groundTruth.image(i, needMasks), results.detections(i, needMasks));
   return matcher.finish();
 }

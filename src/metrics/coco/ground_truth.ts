@@ -27,7 +27,7 @@ interface CocoAnnotation {
 }
 
 /** A COCO ground truth: images and categories in ascending order of their ids, annotations checked. */
-export class CocoTruth {
+export class CocoGroundTruth {
   readonly images: readonly CocoImage[];
   /** Class number c of the evaluation is `categories[c - 1]`. */
   readonly categories: readonly CocoCategory[];
@@ -67,7 +67,7 @@ export class CocoTruth {
     return this.byImage.reduce((sum, list) => sum + list.length, 0);
   }
 
-  /** The truth of image number `i`; masks are decoded only when they are needed. */
+  /** The ground truth of image number `i`; masks are decoded only when they are needed. */
   image(i: number, needMasks: boolean): EvaluationImage {
     const { id, height, width } = this.images[i];
     const annotations = this.byImage[i];
@@ -162,8 +162,8 @@ export class CocoTruth {
 }
 
 /** Reads a COCO ground truth file. */
-export function readCocoTruth(file: string): CocoTruth {
-  return new CocoTruth(readJson(file), file);
+export function readCocoGroundTruth(file: string): CocoGroundTruth {
+  return new CocoGroundTruth(readJson(file), file);
 }
 
 export function isBox(value: unknown): value is [number, number, number, number] {

@@ -100,7 +100,7 @@ class ListScanner {
       const byte = buffer[at++];
       if (quoted) {
         if (byte === BACKSLASH) {
-          // The escaped byte may lie in the next piece: then this one is looked at again.
+          // The escaped byte may are in the next piece: then this one is looked at again.
           if (at === size) {
             at--;
             break;

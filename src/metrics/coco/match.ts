@@ -43,7 +43,7 @@ export interface ClassMatches {
   readonly rank: Int32Array;
   /** [areas * thresholds][n] FALSE_POSITIVE, TRUE_POSITIVE or IGNORED. */
   readonly outcomes: readonly Uint8Array[];
-  /** [areas][images] truths that count. */
+  /** [areas][images] true cells that count. */
   readonly positives: readonly Int32Array[];
   /** Detections that the limit has cut. */
   readonly cut: number;
@@ -72,7 +72,7 @@ interface Cell {
 }
 
 /**
- * Matches detections with truths as COCOeval does, image by image, so that no more than one image need be in memory.
+ * Matches detections with true cells as COCOeval does, image by image, so that no more than one image need be in memory.
  * Source: pycocotools 2.0.11 cocoeval.py, evaluateImg.
  */
 export class CocoMatcher {
@@ -100,20 +100,35 @@ export class CocoMatcher {
   }
 
   /** Matches the next image. */
-  add(truth: EvaluationImage, detections: Detections): void {
-    const image = this.groups.push(truth.group) - 1;
-    const truthRows = rowsByClass(truth.labels, this.cells.length, `image ${truth.id}, truth`);
-    const rows = rowsByClass(detections.labels, this.cells.length, `image ${truth.id}, detections`);
-    const truthExtents = measureExtents(this.type, truth);
+  add(groundTruth: EvaluationImage, detections: Detections): void {
+    const image = this.groups.push(groundTruth.group) - 1;
+    const groundTruthRows = rowsByClass(
+      groundTruth.labels,
+      this.cells.length,
+      `image ${groundTruth.id}, ground truth`,
+    );
+    const rows = rowsByClass(detections.labels, this.cells.length, `image ${groundTruth.id}, detections`);
+    const groundTruthExtents = measureExtents(this.type, groundTruth);
     const extents = measureExtents(this.type, detections);
     for (let k = 0; k < this.cells.length; k++) {
-      const columns = truthRows[k];
+      const columns = groundTruthRows[k];
       for (let a = 0; a < this.areas.length; a++) {
-        const outside = outsideRange(truth.areas, columns, this.areas[a]);
-        this.positives[k][a].push(columns.filter((t, i) => outside[i] === 0 && truth.crowd[t] === 0).length);
+        const outside = outsideRange(groundTruth.areas, columns, this.areas[a]);
+        this.positives[k][a].push(
+          columns.filter((t, i) => outside[i] === 0 && groundTruth.crowd[t] === 0).length,
+        );
       }
       if (rows[k].length > 0)
-        this.addCell(k, image, truth, truthExtents, truthRows[k], detections, extents, rows[k]);
+        this.addCell(
+          k,
+          image,
+          groundTruth,
+          groundTruthExtents,
+          groundTruthRows[k],
+          detections,
+          extents,
+          rows[k],
+        );
     }
   }
 
@@ -134,8 +149,8 @@ export class CocoMatcher {
   private addCell(
     k: number,
     image: number,
-    truth: EvaluationImage,
-    truthExtents: Extents,
+    groundTruth: EvaluationImage,
+    groundTruthExtents: Extents,
     columns: readonly number[],
     detections: Detections,
     extents: Extents,
@@ -144,21 +159,29 @@ export class CocoMatcher {
     const { scores } = detections;
     const best = [...rows].sort((a, b) => scores[b] - scores[a] || a - b).slice(0, this.maxDets);
     const least = Math.min(this.thresholds[0], 1 - 1e-10);
-    const overlaps = findOverlaps(this.type, extents, best, truthExtents, columns, truth.crowd, least);
+    const overlaps = findOverlaps(
+      this.type,
+      extents,
+      best,
+      groundTruthExtents,
+      columns,
+      groundTruth.crowd,
+      least,
+    );
     const n = best.length;
     const T = this.thresholds.length;
     const outcomes = new Uint8Array(this.areas.length * T * n);
-    const crowd = gatherFlags(truth.crowd, columns);
-    const zero = truth.zeroId === undefined ? -1 : columns.indexOf(truth.zeroId);
+    const crowd = gatherFlags(groundTruth.crowd, columns);
+    const zero = groundTruth.zeroId === undefined ? -1 : columns.indexOf(groundTruth.zeroId);
     const taken = new Uint8Array(columns.length);
     for (let a = 0; a < this.areas.length; a++) {
       const base = outsideRange(detections.areas, best, this.areas[a]);
-      const ignored = outsideRange(truth.areas, columns, this.areas[a]);
+      const ignored = outsideRange(groundTruth.areas, columns, this.areas[a]);
       for (let t = 0; t < crowd.length; t++) ignored[t] |= crowd[t];
       for (let d = 0; d < n; d++) base[d] = base[d] === 1 ? IGNORED : FALSE_POSITIVE;
-      // With every truth and detection outside the range there is nothing to match: all is ignored.
+      // With every ground truth and detection outside the range there is nothing to match: all is ignored.
       const nothing =
-        overlaps.truth.length === 0 || (ignored.indexOf(0) < 0 && base.indexOf(FALSE_POSITIVE) < 0);
+        overlaps.groundTruth.length === 0 || (ignored.indexOf(0) < 0 && base.indexOf(FALSE_POSITIVE) < 0);
       for (let t = 0; t < T; t++) {
         const at = (a * T + t) * n;
         outcomes.set(base, at);
@@ -206,12 +229,12 @@ function gatherFlags(flags: Uint8Array, rows: readonly number[]): Uint8Array {
 }
 
 /**
- * Gives each detection, best first, the free truth that it overlaps most; truths that count come before ignored
- * ones; a crowd may be taken again and again. `zero` is the truth whose match pycocotools does not see. The n
+ * Gives each detection, best first, the free ground truth that it overlaps most; true cells that count come before ignored
+ * ones; a crowd may be taken again and again. `zero` is the ground truth whose match pycocotools does not see. The n
  * `outcomes` from `at` on come filled for detections without a match, `taken` with 0.
  */
 function assign(
-  { start, truth, iou }: Overlaps,
+  { start, groundTruth, iou }: Overlaps,
   threshold: number,
   ignored: Uint8Array,
   crowd: Uint8Array,
@@ -228,7 +251,7 @@ function assign(
     for (let pass = 0; pass < 2 && match < 0; pass++) {
       let best = least;
       for (let i = start[d]; i < start[d + 1]; i++) {
-        const t = truth[i];
+        const t = groundTruth[i];
         if (ignored[t] !== pass || (taken[t] === 1 && crowd[t] === 0) || iou[i] < best) continue;
         best = iou[i];
         match = t;
@@ -242,7 +265,7 @@ function assign(
 }
 
 /** Puts the images of a class together, the highest score first; equal scores stay in order (numpy's mergesort). */
-function joinCells(cells: readonly Cell[], positives: readonly number[][], sheets: number): ClassMatches {
+function joinCells(cells: readonly Cell[], positives: readonly number[][], tables: number): ClassMatches {
   const n = cells.reduce((sum, cell) => sum + cell.scores.length, 0);
   const scores = new Float64Array(n);
   let at = 0;
@@ -259,7 +282,7 @@ function joinCells(cells: readonly Cell[], positives: readonly number[][], sheet
   const image = new Int32Array(n);
   const rank = new Int32Array(n);
   const sorted = new Float64Array(n);
-  const outcomes = Array.from({ length: sheets }, () => new Uint8Array(n));
+  const outcomes = Array.from({ length: tables }, () => new Uint8Array(n));
   at = 0;
   for (const cell of cells) {
     const size = cell.scores.length;
@@ -269,9 +292,9 @@ function joinCells(cells: readonly Cell[], positives: readonly number[][], sheet
       rank[to] = i;
       sorted[to] = cell.scores[i];
     }
-    for (let sheet = 0; sheet < sheets; sheet++) {
-      const out = outcomes[sheet];
-      for (let i = 0; i < size; i++) out[place[at + i]] = cell.outcomes[sheet * size + i];
+    for (let table = 0; table < tables; table++) {
+      const out = outcomes[table];
+      for (let i = 0; i < size; i++) out[place[at + i]] = cell.outcomes[table * size + i];
     }
     at += size;
   }

@@ -2,7 +2,7 @@ import { DataError } from '../../core/errors';
 import { type CocoSegmentation, segmentationToRle } from '../../geometry/polygon';
 import { type Rle, rleArea, rleBox, rleFromString, rleToString } from '../../geometry/rle';
 import type { Detections } from '../evaluation_image';
-import { type CocoTruth, isBox, nearestId } from './ground_truth';
+import { type CocoGroundTruth, isBox, nearestId } from './ground_truth';
 import { forEachJsonObject } from './json_stream';
 
 /** A list of numbers in typed memory, in pieces of fixed size: growing copies nothing. */
@@ -87,7 +87,7 @@ export class CocoResults {
   private starts = new Uint32Array(0);
 
   constructor(
-    private readonly truth: CocoTruth,
+    private readonly groundTruth: CocoGroundTruth,
     private readonly where: string,
   ) {}
 
@@ -100,16 +100,16 @@ export class CocoResults {
   add(value: unknown): void {
     const number = this.count + 1;
     const { image_id, category_id, score, bbox, segmentation } = (value ?? {}) as CocoResult;
-    const image = this.truth.findImage(image_id);
+    const image = this.groundTruth.findImage(image_id);
     if (image === undefined) {
       const near = nearestId(
         image_id,
-        this.truth.images.map(({ id }) => id),
+        this.groundTruth.images.map(({ id }) => id),
       );
       throw this.fail(number, `unknown image id ${JSON.stringify(image_id)}${near}`);
     }
     const where = `image ${image_id}: `;
-    const label = this.truth.findClass(category_id);
+    const label = this.groundTruth.findClass(category_id);
     if (label === undefined)
       throw this.fail(number, `${where}unknown category id ${JSON.stringify(category_id)}`);
     if (typeof score !== 'number' || !Number.isFinite(score))
@@ -129,7 +129,7 @@ export class CocoResults {
   detections(i: number, needMasks: boolean): Detections {
     this.order ??= this.sort();
     const rows = this.order.subarray(this.starts[i], this.starts[i + 1]);
-    const { height, width } = this.truth.images[i];
+    const { height, width } = this.groundTruth.images[i];
     const boxes = new Float64Array(4 * rows.length);
     const labels = new Int32Array(rows.length);
     const scores = new Float64Array(rows.length);
@@ -154,12 +154,12 @@ export class CocoResults {
     bbox: readonly number[] | undefined,
     segmentation: CocoSegmentation | undefined,
   ): void {
-    const { height, width } = this.truth.images[image];
+    const { height, width } = this.groundTruth.images[image];
     let rle: Rle | undefined;
     try {
       if (segmentation !== undefined) rle = segmentationToRle(segmentation, height, width);
     } catch (error) {
-      throw this.fail(number, `image ${this.truth.images[image].id}: ${(error as Error).message}`);
+      throw this.fail(number, `image ${this.groundTruth.images[image].id}: ${(error as Error).message}`);
     }
     if (number <= MAX_DECODED) this.decoded.push(rle);
     const box = bbox ?? rleBox(rle!);
@@ -184,7 +184,7 @@ export class CocoResults {
 
   /** Rows by image, each image's in their order (a counting sort). */
   private sort(): Uint32Array {
-    this.starts = new Uint32Array(this.truth.images.length + 2);
+    this.starts = new Uint32Array(this.groundTruth.images.length + 2);
     for (let row = 0; row < this.count; row++) this.starts[this.images.get(row) + 2]++;
     for (let i = 2; i < this.starts.length; i++) this.starts[i] += this.starts[i - 1];
     const order = new Uint32Array(this.count);
@@ -198,8 +198,8 @@ export class CocoResults {
 }
 
 /** Reads a COCO result file of any size, result by result. */
-export function readCocoResults(file: string, truth: CocoTruth): CocoResults {
-  const results = new CocoResults(truth, file);
+export function readCocoResults(file: string, groundTruth: CocoGroundTruth): CocoResults {
+  const results = new CocoResults(groundTruth, file);
   forEachJsonObject(file, (value) => results.add(value));
   return results;
 }

@@ -1,7 +1,7 @@
 import { averagePrecisions, RECALL_POINTS } from './average_precision';
 import { type ClassMatches, type CocoMatches, IGNORED, TRUE_POSITIVE } from './match';
 
-/** COCO's numbers, each -1 where there is no truth to find (as pycocotools has it). */
+/** COCO's numbers, each -1 where there is no ground truth to find (as pycocotools has it). */
 export interface CocoScores {
   /** Mean over IoU 0.5 to 0.95. */
   readonly AP: number;
@@ -23,7 +23,7 @@ export interface PrecisionRecallCurve {
   readonly precision: Float64Array;
   /** [101] The score of the detection at which each recall is reached; 0 where it is not. */
   readonly scores: Float64Array;
-  /** Share of truths found by all detections. */
+  /** Share of true cells found by all detections. */
   readonly recall: number;
 }
 
@@ -46,7 +46,7 @@ export function summarizeCoco(matches: CocoMatches, weights?: ArrayLike<number>)
   };
 }
 
-/** AP and recall of one class, [areas][thresholds]; undefined where the class has no truth in the range. */
+/** AP and recall of one class, [areas][thresholds]; undefined where the class has no ground truth in the range. */
 type ClassTable = readonly (readonly { readonly ap: number; readonly recall: number }[] | undefined)[];
 
 function classTable(matches: CocoMatches, entry: ClassMatches, weights?: ArrayLike<number>): ClassTable {
@@ -54,8 +54,8 @@ function classTable(matches: CocoMatches, entry: ClassMatches, weights?: ArrayLi
   return matches.areaNames.map((_, a) => {
     const positives = countPositives(entry, a, weights);
     if (positives === 0) return undefined;
-    const sheets = matches.iouThresholds.map((_, t) => a * T + t);
-    return averagePrecisions(entry, sheets, positives, weights);
+    const tables = matches.iouThresholds.map((_, t) => a * T + t);
+    return averagePrecisions(entry, tables, positives, weights);
   });
 }
 
@@ -100,7 +100,7 @@ export function countPositives(entry: ClassMatches, area: number, weights?: Arra
 
 /**
  * The precision-recall curve of class `k` (from 0) at one IoU threshold and area range; undefined where there is no
- * truth. Recalls that are not reached have precision 0.
+ * ground truth. Recalls that are not reached have precision 0.
  */
 export function precisionRecallCurve(
   matches: CocoMatches,

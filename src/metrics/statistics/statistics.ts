@@ -10,19 +10,19 @@ export type CocoKey = 'AP' | 'AP50' | 'AP75' | 'AR';
 
 /**
  * COCO numbers of a weighted data set, as `intervals` takes them; matching is not done again. With `k` (from 0) those
- * of one class, else means over the classes that have truth. Where `summarizeCoco` says -1 this says null.
+ * of one class, else means over the classes that have ground truth. Where `summarizeCoco` says -1 this says null.
  */
 export function cocoStatistics(matches: CocoMatches, keys: readonly CocoKey[], k?: number): Statistics {
   const classes = k === undefined ? matches.classes : [matches.classes[k]];
-  const sheetsOf = (key: CocoKey): number[] => {
+  const tablesOf = (key: CocoKey): number[] => {
     const wanted = { AP50: 0.5, AP75: 0.75, AP: undefined, AR: undefined }[key];
-    const sheets = [...matches.iouThresholds.keys()].filter(
+    const tables = [...matches.iouThresholds.keys()].filter(
       (t) => wanted === undefined || Math.abs(matches.iouThresholds[t] - wanted) < 1e-9,
     );
-    if (sheets.length === 0) throw new CytobenchError(`${key} needs the IoU threshold ${wanted}`);
-    return sheets;
+    if (tables.length === 0) throw new CytobenchError(`${key} needs the IoU threshold ${wanted}`);
+    return tables;
   };
-  const wanted = keys.map(sheetsOf);
+  const wanted = keys.map(tablesOf);
   const all = [...new Set(wanted.flat())];
   return (weights) => {
     const sums = keys.map(() => ({ sum: 0, n: 0 }));

@@ -121,16 +121,16 @@ export class BoxBranch {
 
   /**
    * Decodes, thresholds and suppresses within classes, for the proposals of one image.
-   * @param room factor on the limit of detections.
-   * @param leastScore what scores less is not wanted. It would suppress nothing that scores more, so nothing else changes.
+   * @param limitFactor factor on the limit of detections.
+   * @param scoreThreshold what scores less is not wanted. It would suppress nothing that scores more, so nothing else changes.
    */
   detect(
     proposals: Float32Array,
     logits: Float32Array,
     deltas: Float32Array,
     [height, width]: readonly [number, number],
-    room = 1,
-    leastScore = 0,
+    limitFactor = 1,
+    scoreThreshold = 0,
   ): BoxDetections {
     const { numClasses, box } = this.config;
     const boxes: number[] = [];
@@ -140,7 +140,8 @@ export class BoxBranch {
     for (let i = 0; i < proposals.length / 4; i++) {
       const probabilities = softmaxRow(logits, i * numClasses, numClasses);
       for (let k = 1; k < numClasses; k++) {
-        if (!(probabilities[k] > box.scoreThreshold) || Math.fround(probabilities[k]) < leastScore) continue;
+        if (!(probabilities[k] > box.scoreThreshold) || Math.fround(probabilities[k]) < scoreThreshold)
+          continue;
         decodeBox(deltas, (i * numClasses + k) * 4, proposals, i, BOX_WEIGHTS, decoded, 0);
         clipBoxes(decoded, height, width);
         if (decoded[2] - decoded[0] < MIN_SIDE || decoded[3] - decoded[1] < MIN_SIDE) continue;
@@ -159,7 +160,7 @@ export class BoxBranch {
       all.scores,
       box.nmsThreshold,
       all.labels,
-      Math.ceil(box.detectionsPerImage * room),
+      Math.ceil(box.detectionsPerImage * limitFactor),
     );
     return {
       boxes: selectBoxes(all.boxes, kept),

@@ -90,30 +90,30 @@ export class MaskBranch {
     const own = tf.sum(tf.mul(logits.reshape([labels.length, -1, numClasses]), chosen), 2);
     return binaryCrossEntropyWithLogits(
       own,
-      tf.tensor2d(toBlocks(targets), [labels.length, MASK_SIZE * MASK_SIZE]),
+      tf.tensor2d(pixelShuffle(targets), [labels.length, MASK_SIZE * MASK_SIZE]),
     );
   }
 }
 
 /** The place of image pixel i (row by row) of a mask in the order of `apply`. */
-export function blockIndex(i: number): number {
+export function pixelShuffleIndex(i: number): number {
   const y = Math.floor(i / MASK_SIZE);
   const x = i % MASK_SIZE;
   return ((y >> 1) * MASK_POOL + (x >> 1)) * 4 + (y & 1) * 2 + (x & 1);
 }
 
-function toBlocks(masks: Float32Array): Float32Array {
+function pixelShuffle(masks: Float32Array): Float32Array {
   const size = MASK_SIZE * MASK_SIZE;
   const out = new Float32Array(masks.length);
   for (let i = 0; i < size; i++) {
-    const to = blockIndex(i);
+    const to = pixelShuffleIndex(i);
     for (let n = 0; n < masks.length; n += size) out[n + to] = masks[n + i];
   }
   return out;
 }
 
 /**
- * The truth of one RoI as the mask loss takes it: the instance's mask averaged over size x size bins (RoIAlign with an
+ * The ground truth of one RoI as the mask loss takes it: the instance's mask averaged over size x size bins (RoIAlign with an
  * adaptive number of samples a bin, as torchvision's project_masks_on_boxes), written row by row to `out`.
  */
 export function projectMask(

@@ -5,15 +5,15 @@ const MASK_THRESHOLD = 0.5;
 
 /**
  * Puts a mask of probabilities back into an image of [height, width] pixels (torchvision's paste_masks_in_image):
- * padded by one, the box enlarged to match and cut to whole pixels, resized bilinearly, thresholded.
+ * padded by one, the box scaled up to match and cut to whole pixels, resized bilinearly, thresholded.
  */
 export function pasteMask(
   { box: [x1, y1, x2, y2], size, probabilities }: SoftMask,
   { height: imageHeight, width: imageWidth }: { readonly height: number; readonly width: number },
 ): CropMask {
   const padded = size + 2;
-  const [left, right] = enlarge(x1, x2, padded / size);
-  const [top, bottom] = enlarge(y1, y2, padded / size);
+  const [left, right] = scaleAbout(x1, x2, padded / size);
+  const [top, bottom] = scaleAbout(y1, y2, padded / size);
   const xs = positions(right - left + 1, padded);
   const ys = positions(bottom - top + 1, padded);
   const x = Math.min(Math.max(left, 0), imageWidth);
@@ -40,7 +40,7 @@ export function pasteMask(
   return { x, y, width, height, data };
 }
 
-function enlarge(low: number, high: number, scale: number): [number, number] {
+function scaleAbout(low: number, high: number, scale: number): [number, number] {
   const half = ((high - low) / 2) * scale;
   const centre = (low + high) / 2;
   const first = Math.trunc(centre - half);

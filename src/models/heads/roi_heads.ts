@@ -8,16 +8,16 @@ import { type Scalar, type Tensor4D, tf } from '../../runtime/tf';
 import { BOX_WEIGHTS, encodeBox } from '../box_coder';
 import { matchProposals } from '../matcher';
 import type { Proposals } from '../rpn';
-import { type Pick, sampleBalanced } from '../sampler';
+import { type Sampler, sampleBalanced } from '../sampler';
 import type { ImageBatch, Target } from '../transform';
 import { BOX_SIZE, BoxBranch, type BoxDetections } from './box_head';
-import { blockIndex, MASK_POOL, MASK_SIZE, MaskBranch, projectMask } from './mask_head';
+import { MASK_POOL, MASK_SIZE, MaskBranch, pixelShuffleIndex, projectMask } from './mask_head';
 
 /** Regions chosen for training, of all images. */
 interface SampledRois extends Rois {
   /** [n] 0 is background. */
   readonly labels: Int32Array;
-  /** [n] row of the image's truth; meaningless for background. */
+  /** [n] row of the image's ground truth; meaningless for background. */
   readonly matchedIndices: Int32Array;
   /** [n * 4] wanted offsets. */
   readonly regression: Float32Array;
@@ -59,9 +59,9 @@ export class RoiHeads {
     targets: readonly Target[],
     sizes: ImageBatch['sizes'],
     mode: Mode,
-    pick: Pick,
+    sampler: Sampler,
   ): RoiLosses {
-    const rois = this.sample(proposals, targets, pick);
+    const rois = this.sample(proposals, targets, sampler);
     const output = this.box.apply(roiAlign(features, rois, BOX_SIZE), mode);
     const { classifier, boxRegression } = this.box.losses(output, rois.labels, rois.regression);
     return { classifier, boxRegression, mask: this.maskLoss(features, rois, targets, sizes, mode) };
@@ -103,8 +103,8 @@ export class RoiHeads {
     );
   }
 
-  /** The truth joins the proposals, then a balanced sample of each image. */
-  private sample(proposals: readonly Proposals[], targets: readonly Target[], pick: Pick): SampledRois {
+  /** The ground truth joins the proposals, then a balanced sample of each image. */
+  private sample(proposals: readonly Proposals[], targets: readonly Target[], sampler: Sampler): SampledRois {
     const { foregroundIou, batchSizePerImage, positiveFraction } = this.config.box;
     const boxes: number[] = [];
     const imageIndex: number[] = [];
@@ -126,7 +126,7 @@ export class RoiHeads {
         total,
         batchSizePerImage,
         positiveFraction,
-        pick,
+        sampler,
       );
       for (const i of Int32Array.from([...positive, ...negative]).sort()) {
         const j = matched[i];
@@ -150,19 +150,19 @@ export class RoiHeads {
 
   /**
    * Detections of every image, boxes and masks in the resized image.
-   * @param room factor on the limit of detections: a large image has more to find.
-   * @param leastScore what scores less gets no mask and is left out.
+   * @param limitFactor factor on the limit of detections: a large image has more to find.
+   * @param scoreThreshold what scores less gets no mask and is left out.
    */
   detect(
     features: readonly Tensor4D[],
     proposals: readonly Proposals[],
     sizes: ImageBatch['sizes'],
-    room = 1,
-    leastScore = 0,
+    limitFactor = 1,
+    scoreThreshold = 0,
   ): MaskedDetections[] {
     return proposals.map(({ boxes }, n) => {
       const { logits, deltas } = this.classify(features, boxes, n);
-      const detections = this.box.detect(boxes, logits, deltas, sizes[n], room, leastScore);
+      const detections = this.box.detect(boxes, logits, deltas, sizes[n], limitFactor, scoreThreshold);
       return { ...detections, maskProbabilities: this.maskProbabilities(features, detections, n) };
     });
   }
@@ -212,7 +212,7 @@ export class RoiHeads {
       );
       for (let i = 0; i < count; i++)
         for (let p = 0; p < area; p++) {
-          const logit = logits[(i * area + blockIndex(p)) * numClasses + labels[from + i]];
+          const logit = logits[(i * area + pixelShuffleIndex(p)) * numClasses + labels[from + i]];
           out[(from + i) * area + p] = 1 / (1 + Math.exp(-logit));
         }
     }

@@ -1,4 +1,5 @@
 import { type MaskRcnnConfig, MODEL_NAMES, type ModelName } from '../../config/architectures';
+import { withTodaysNames } from '../../config/legacy';
 import { WeightsError } from '../../core/errors';
 import type { MaskRcnn } from '../mask_rcnn';
 import { writeSafetensors } from './formats/safetensors';
@@ -14,8 +15,8 @@ export interface PortableModel {
   /** Micrometres a pixel of the training images; null where it is not known. */
   readonly pixelSize: number | null;
   readonly channelOrder: 'rgb' | 'bgr';
-  /** Factor by which the network sees images enlarged. */
-  readonly enlarge: number;
+  /** Factor by which images are scaled for the network. */
+  readonly scale: number;
   /** Score threshold of every class. */
   readonly thresholds: readonly number[];
 }
@@ -63,10 +64,11 @@ export function readPortableModel(file: string): PortableModel | null {
   const { metadata } = openWeights(file);
   if (metadata.format !== FORMAT) return null;
   try {
-    const about = JSON.parse(metadata.cytobench) as PortableModel;
+    const about = JSON.parse(metadata.cytobench) as PortableModel & { readonly enlarge?: number };
     if (!MODEL_NAMES.includes(about.architecture))
       throw new Error(`unknown architecture ${about.architecture}`);
-    return about;
+    const config = withTodaysNames<MaskRcnnConfig>(about.config, 'model');
+    return { ...about, config, scale: about.scale ?? about.enlarge ?? 1 };
   } catch (error) {
     throw new WeightsError(`not a usable model file: ${(error as Error).message}`, {
       where: file,

@@ -19,17 +19,17 @@ export interface ViewedImage {
   readonly pixelSize?: number;
   readonly classes: readonly string[];
   readonly instances: Instances;
-  readonly truth?: TrueCells;
+  readonly groundTruth?: TrueCells;
   /** Score from which cells are shown at first. Default 0.5. */
   readonly threshold?: number;
 }
 
 /** What the page is told of an image: outlines, measurements, and which true cell each one covers. */
 export function packViewer(viewed: ViewedImage): ViewerData {
-  const { title, width, height, pixelSize, classes, instances, truth } = viewed;
+  const { title, width, height, pixelSize, classes, instances, groundTruth } = viewed;
   const order = sortByScore(instances.scores);
   const measured = measureCells(instances, viewed, classes, viewed.channelOrder);
-  const matches = truth ? coveredCells(instances, truth) : undefined;
+  const matches = groundTruth ? coveredCells(instances, groundTruth) : undefined;
   const um = pixelSize ?? 1;
   return {
     title,
@@ -62,7 +62,9 @@ export function packViewer(viewed: ViewedImage): ViewerData {
         match: matches ? matches[row] : -1,
       };
     }),
-    truth: truth ? truth.masks.map((mask, i) => trueShape(mask, truth.labels[i])) : null,
+    groundTruth: groundTruth
+      ? groundTruth.masks.map((mask, i) => trueShape(mask, groundTruth.labels[i]))
+      : null,
     threshold: viewed.threshold ?? 0.5,
   };
 }

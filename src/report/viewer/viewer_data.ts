@@ -17,7 +17,7 @@ export interface ViewedCell extends ViewedShape {
   readonly score: number;
   /** One value a measurement, in the order of `ViewerData.measurements`. */
   readonly values: readonly (number | string)[];
-  /** The true cell of its class that it covers with an IoU of 0.5 at least; -1 for none, or where no truth is known. */
+  /** The true cell of its class that it covers with an IoU of 0.5 at least; -1 for none, or where no ground truth is known. */
   readonly match: number;
 }
 
@@ -35,7 +35,7 @@ export interface ViewerData {
   /** By falling score. */
   readonly cells: readonly ViewedCell[];
   /** The true cells, where they are known. */
-  readonly truth: readonly ViewedShape[] | null;
+  readonly groundTruth: readonly ViewedShape[] | null;
   /** Score from which cells are shown at first. */
   readonly threshold: number;
 }

@@ -4,18 +4,18 @@ import { escapeXml } from '../../plots/svg';
 import { bundlePage } from './bundle';
 import { packViewer, type ViewedImage } from './pack';
 
-/** Longer sides are drawn from a smaller picture: browsers refuse larger ones. */
+/** Longer sides are drawn from a smaller image: browsers refuse larger ones. */
 const LONGEST_SIDE = 8192;
-/** Bytes of the picture, as base64, that leave room for the cells under 8 MB. */
+/** Bytes of the image, as base64, that leave room for the cells under 8 MB. */
 const PICTURE_BYTES = 6_000_000;
 
 /**
- * One page to look around in an image and its cells: zoom, classes, score threshold, each cell's row, truth where it is
+ * One page to look around in an image and its cells: zoom, classes, score threshold, each cell's row, ground truth where it is
  * known. All of it in one file that needs no network; keys are told on the page itself.
  */
 export async function viewerHtml(viewed: ViewedImage): Promise<string> {
   const data = packViewer(viewed);
-  const picture = await pictureUrl(viewed);
+  const picture = await imageUrl(viewed);
   const title = escapeXml(viewed.title);
   const size = `${viewed.width} × ${viewed.height} px${viewed.pixelSize ? `, ${viewed.pixelSize} µm a pixel` : ''}`;
   return `<!doctype html>
@@ -52,7 +52,7 @@ export async function viewerHtml(viewed: ViewedImage): Promise<string> {
   <p id="chosen" class="unseen" role="status"></p>
   <details open><summary>Keys</summary><dl id="keys" class="keys"></dl></details>
 </aside>
-<img id="picture" alt="" hidden src="${picture}">
+<img id="image" alt="" hidden src="${picture}">
 <script id="data" type="application/json">${JSON.stringify(data).replaceAll('<', '\\u003c')}</script>
 <script>${bundlePage()}</script>
 </body>
@@ -66,7 +66,7 @@ export function viewerFrame(html: string, title: string, height = 640): string {
 }
 
 /** The image as WebP in a data URL: as good as fits. */
-async function pictureUrl({ image, height, width, channelOrder }: ViewedImage): Promise<string> {
+async function imageUrl({ image, height, width, channelOrder }: ViewedImage): Promise<string> {
   const { data } = canvasOf({ image, height, width }, channelOrder, 1);
   const picture = sharp(data, { raw: { width, height, channels: 3 } }).resize({
     width: LONGEST_SIDE,

@@ -17,9 +17,9 @@ import { estimateRun, memoryAdvice, probeRun } from '../../training/preflight';
 import { NonFiniteError } from '../../training/step';
 import { loadValidationSet, validate } from '../../training/validation';
 import { WeightAverage } from '../../training/weight_average';
-import { describeEffective, requireEffective } from '../applied';
+import { describeApplied, requireApplied } from '../applied';
 import { keepFailedBatch } from '../failed_batch';
-import { currentEnvironment, traceLineage } from '../provenance';
+import { currentEnvironment, traceProvenance } from '../provenance';
 import { findRun, type RunDescription, RunFolder, runHash, runName, runsFolder } from '../run_folder';
 
 export interface TrainRunOptions {
@@ -36,7 +36,7 @@ export interface TrainRunOptions {
   readonly say?: (line: string) => void;
 }
 
-type Conduct = Pick<TrainRunOptions, 'maxMinutes' | 'interrupted' | 'say'>;
+type RunOptions = Pick<TrainRunOptions, 'maxMinutes' | 'interrupted' | 'say'>;
 
 export interface FinishedRun extends TrainResult {
   readonly run: string;
@@ -46,11 +46,11 @@ export interface FinishedRun extends TrainResult {
 export async function trainRun(options: TrainRunOptions): Promise<FinishedRun> {
   const { experiment, preset } = options;
   const variant = variantOf(experiment, options.variant);
-  const asked = askedConfig(options, variant);
-  const prepared = await prepareData(asked, options.split);
+  const requested = requestedConfig(options, variant);
+  const prepared = await prepareData(requested, options.split);
   const { dataset, split } = prepared;
-  const config = withRuntime(withClasses(asked, dataset.classes));
-  const hash = runHash({ config: withClasses(asked, dataset.classes), split });
+  const config = withRuntime(withClasses(requested, dataset.classes));
+  const hash = runHash({ config: withClasses(requested, dataset.classes), split });
   const description: RunDescription = {
     experiment: experiment.name,
     variant,
@@ -67,29 +67,29 @@ export async function trainRun(options: TrainRunOptions): Promise<FinishedRun> {
   };
   const run = new RunFolder(options.out ?? findRun(hash) ?? path.join(runsFolder(), runName(description)));
   if (!fs.existsSync(run.file('config.json')))
-    return await conduct(run, description, prepared, options, false);
+    return await execute(run, description, prepared, options, false);
   const before = run.describe();
   if (before.hash !== hash)
     throw new ConfigError(`holds another run (${before.experiment}:${before.variant}, ${before.hash})`, {
       where: run.dir,
       fix: 'Name another folder with --out, or delete this one.',
     });
-  return await conduct(run, before, prepared, options, true);
+  return await execute(run, before, prepared, options, true);
 }
 
 /** Continues a run where its last checkpoint stands, with its own precision and threads. */
-export async function resumeRun(dir: string, options: Conduct): Promise<FinishedRun> {
+export async function resumeRun(dir: string, options: RunOptions): Promise<FinishedRun> {
   const run = RunFolder.open(dir);
   const description = run.describe();
   const prepared = await prepareData(description.config);
-  return await conduct(run, description, { ...prepared, split: description.split }, options, true);
+  return await execute(run, description, { ...prepared, split: description.split }, options, true);
 }
 
-async function conduct(
+async function execute(
   run: RunFolder,
   description: RunDescription,
   prepared: PreparedData,
-  options: Conduct,
+  options: RunOptions,
   resume: boolean,
 ): Promise<FinishedRun> {
   const { say = () => {} } = options;
@@ -112,7 +112,7 @@ async function build(
   run: RunFolder,
   description: RunDescription,
   prepared: PreparedData,
-  { maxMinutes, interrupted, say = () => {} }: Conduct,
+  { maxMinutes, interrupted, say = () => {} }: RunOptions,
   resume: boolean,
 ): Promise<TrainResult> {
   const { config, split } = description;
@@ -131,11 +131,11 @@ async function build(
     const set = every > 0 ? await loadValidationSet(prepared.dataset, split.val) : null;
     const probe = await probeRun(model, optimizer.parameters, loader, set, config);
     const estimate = estimateRun(probe, config, loader, split.val.length);
-    const effective = describeEffective({ config, model, loader, optimizer, probe }, estimate);
-    writeJson(run.file('effective.json'), effective);
-    requireEffective(effective.settings);
+    const applied = describeApplied({ config, model, loader, optimizer, probe }, estimate);
+    writeJson(run.file('applied.json'), applied);
+    requireApplied(applied.settings);
     say(
-      `${effective.settings.length} settings read back from the live run, all as asked; expected: ${formatDuration(estimate.seconds)}, ${(estimate.memoryMb / 1000).toFixed(1)} GB`,
+      `${applied.settings.length} settings read back from the live run, all as asked; expected: ${formatDuration(estimate.seconds)}, ${(estimate.memoryMb / 1000).toFixed(1)} GB`,
     );
     for (const line of memoryAdvice(estimate.memoryMb, config)) say(line);
     return await train({
@@ -171,7 +171,7 @@ function begin(
   { file, start }: BuiltModel,
 ): void {
   const ids = [...new Set([...split.train, ...split.val])];
-  writeJson(run.file('lineage.json'), traceLineage(dataset, ids, { source: start, file }));
+  writeJson(run.file('provenance.json'), traceProvenance(dataset, ids, { source: start, file }));
   writeJson(run.file('environment.json'), currentEnvironment(description.config.runtime.precision));
   // Last: a folder with it is a run.
   run.begin(description);
@@ -188,7 +188,7 @@ function keepBatch(run: RunFolder, error: NonFiniteError): CytobenchError {
   });
 }
 
-function askedConfig(options: TrainRunOptions, variant: string): ExperimentConfig {
+function requestedConfig(options: TrainRunOptions, variant: string): ExperimentConfig {
   const { experiment, preset, seed, data } = options;
   const set = [
     ...(options.set ?? []),

@@ -1,6 +1,6 @@
 import { hasKernels, runNativeOp } from '../kernels';
 import { type Tensor, type Tensor1D, type Tensor4D, tf } from '../tf';
-import { isPacked, typeOf } from './bfloat16_pairs';
+import { isBfloat16Pairs, typeOf } from './bfloat16_pairs';
 import { relu } from './elementwise';
 
 export interface BatchNormResult {
@@ -15,7 +15,7 @@ export interface BatchNormResult {
  * offset. Source: Ioffe and Szegedy 2015; op FusedBatchNormV3.
  *
  * @param rectify whether a ReLU follows: with the kernels it is one pass with the norm.
- * @param packed whether the result is packed (./packed.ts), as x may be; with the kernels only.
+ * @param pairs whether the result is packed (./packed.ts), as x may be; with the kernels only.
  */
 export function batchNormTraining(
   x: Tensor4D,
@@ -23,9 +23,9 @@ export function batchNormTraining(
   offset: Tensor1D,
   epsilon: number,
   rectify = false,
-  packed = false,
+  pairs = false,
 ): BatchNormResult {
-  if (hasKernels()) return fusedBatchNorm(x, scale, offset, epsilon, rectify, packed);
+  if (hasKernels()) return fusedBatchNorm(x, scale, offset, epsilon, rectify, pairs);
   let mean!: Tensor1D;
   let variance!: Tensor1D;
   const attributes = {
@@ -70,15 +70,15 @@ function fusedBatchNorm(
   offset: Tensor1D,
   epsilon: number,
   rectify: boolean,
-  packed: boolean,
+  pairs: boolean,
 ): BatchNormResult {
   let mean!: Tensor1D;
   let variance!: Tensor1D;
   const attributes = {
     epsilon: { float: epsilon },
     relu: { int: rectify ? 1 : 0 },
-    X: typeOf(isPacked(x)),
-    Y: typeOf(packed),
+    X: typeOf(isBfloat16Pairs(x)),
+    Y: typeOf(pairs),
   };
   const op = tf.customGrad((...args: unknown[]) => {
     const [input, gamma, beta] = args as Tensor[];

@@ -1,7 +1,7 @@
 import { type Attribute, runNativeOp } from '../kernels';
 import { currentPrecision } from '../precision';
 import { type Tensor, type Tensor1D, type Tensor4D, tf } from '../tf';
-import { isPacked, typeOf } from './bfloat16_pairs';
+import { isBfloat16Pairs, typeOf } from './bfloat16_pairs';
 
 interface FilterGradient {
   filterShape: number[];
@@ -50,7 +50,7 @@ export interface FusedConvSpec {
   /** Whether a gradient flows to the input: not to an image. */
   readonly inputGradient: boolean;
   /** Whether the result is packed (./packed.ts), as the input may be: where products are in bfloat16. */
-  readonly packed?: boolean;
+  readonly pairs?: boolean;
 }
 
 /** A norm of constant statistics: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. All [C]. */
@@ -87,8 +87,8 @@ export function fusedConv(
     reduced: { int: currentPrecision() === 'bfloat16' && !spec.depthwise ? 1 : 0 },
     epsilon: { float: norm?.epsilon ?? 0 },
     M: { int: bias ? 1 : constants.length },
-    X: typeOf(isPacked(x)),
-    Y: typeOf(spec.packed ?? false),
+    X: typeOf(isBfloat16Pairs(x)),
+    Y: typeOf(spec.pairs ?? false),
   };
   const needs = { needs: { int: (spec.inputGradient ? 1 : 0) + (bias ? 2 : 0) } };
   const op = tf.customGrad((...args: unknown[]) => {
@@ -98,7 +98,7 @@ export function fusedConv(
     // Without an activation the gradient does not look at the result: nothing keeps it.
     save([spec.activation === 'none' ? input : value, input, weights, ...rest]);
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
-      const types = { Y: typeOf(isPacked(saved[0])) };
+      const types = { Y: typeOf(isBfloat16Pairs(saved[0])) };
       const inputs = [dy, ...saved, ...constants];
       // An unwanted dx is empty: the tape leaves out what no variable needs.
       const [dx, dw, db] = runNativeOp('CytobenchConvGrad', { ...attributes, ...needs, ...types }, inputs, 3);

@@ -60,7 +60,7 @@ export function bigEndianTiff(
   return Buffer.concat(out);
 }
 
-/** The fields every picture needs. */
+/** The fields every image needs. */
 export function basicFields(
   width: number,
   height: number,

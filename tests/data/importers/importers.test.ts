@@ -30,7 +30,7 @@ const MAIN = path.join(ROOT, 'dist', 'src', 'cli', 'main.js');
 const WIDTH = 32;
 const HEIGHT = 24;
 
-function writePicture(file: string): void {
+function writeTestImage(file: string): void {
   const image = Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => (i * 5) & 255);
   writeTiff(file, image, { width: WIDTH, height: HEIGHT, channels: 3 });
 }
@@ -92,7 +92,7 @@ describe('import of MoNuSAC', () => {
   it('fills polygons of pixel centres, puts ambiguous regions aside, and notes what is odd', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src', 'TCGA-AB-1234-01Z');
-      writePicture(path.join(src, 'TCGA-AB-1234-01Z_1.tif'));
+      writeTestImage(path.join(src, 'TCGA-AB-1234-01Z_1.tif'));
       const layers = [
         // Corners at pixel numbers 2..6: 5 x 5 pixels inside or on the line.
         layer('Epithelial', [
@@ -137,7 +137,7 @@ describe('import of MoNuSAC', () => {
   it('refuses annotations that are cut off or none at all, naming the file', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src');
-      writePicture(path.join(src, 'a_1.tif'));
+      writeTestImage(path.join(src, 'a_1.tif'));
       for (const [text, problem] of [
         ['<Annotations><Annotation>', /a_1\.xml: is cut off|cut off/],
         ['{"a": 1}', /no Aperio annotation file/],
@@ -240,7 +240,7 @@ describe('COCO', () => {
 
   it('reads polygons, both run-length forms and crowds; classes by rising id', async () => {
     await withTemporaryFolder(async (folder) => {
-      writePicture(path.join(folder, 'images', 'a.tif'));
+      writeTestImage(path.join(folder, 'images', 'a.tif'));
       // Column by column: 24 * 2 + 3 zeros, then 4 rows of column 2; as list, and as the string pycocotools makes of it.
       const list = { size: [HEIGHT, WIDTH], counts: [51, 4, 713] };
       const string = { size: [HEIGHT, WIDTH], counts: 'c14Yf0' };
@@ -303,15 +303,15 @@ describe('import of label images', () => {
   it('takes one class, keeping the numbers', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src');
-      writePicture(path.join(src, 'images', 'a.tif'));
-      writePicture(path.join(src, 'images', 'lonely.tif'));
+      writeTestImage(path.join(src, 'images', 'a.tif'));
+      writeTestImage(path.join(src, 'images', 'lonely.tif'));
       writeTiff(path.join(src, 'labels', 'a.tif'), labels, size);
       const { maps, classes, notes } = await convert(folder, (own) =>
         openLabelImages(src, 'nucleus', 'rgb', own),
       );
       assert.deepEqual(classes, ['nucleus']);
       assert.deepEqual(maps[0], labels);
-      assert.deepEqual(told(notes), { 'picture without a label image': 1 });
+      assert.deepEqual(told(notes), { 'image without a label image': 1 });
     });
   });
 
@@ -322,7 +322,7 @@ describe('import of label images', () => {
     ]) {
       await withTemporaryFolder(async (folder) => {
         const src = path.join(folder, 'src');
-        writePicture(path.join(src, 'a.tif'));
+        writeTestImage(path.join(src, 'a.tif'));
         writeTiff(path.join(src, 'a_labels.tif'), labels, size);
         fs.writeFileSync(path.join(src, name), text);
         const { maps, classes, notes } = await convert(folder, (own) =>
@@ -341,7 +341,7 @@ describe('import of label images', () => {
   it('takes what Cellpose saves, and refuses its pickle with the way out', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src');
-      writePicture(path.join(src, 'a.tif'));
+      writeTestImage(path.join(src, 'a.tif'));
       // As cellpose.io.save_masks: a 16-bit PNG called _cp_masks.
       const png = sharp(labels, { raw: { ...size, channels: 1 } })
         .toColourspace('grey16')
@@ -368,7 +368,7 @@ describe('import of QuPath', () => {
   it('takes polygons with holes, several parts, classes, and regions to ignore', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src');
-      writePicture(path.join(src, 'a.tif'));
+      writeTestImage(path.join(src, 'a.tif'));
       const ring = (x1: number, y1: number, x2: number, y2: number): number[][] => [
         [x1, y1],
         [x2, y1],
@@ -433,7 +433,7 @@ describe('import of ImageJ', () => {
   it('takes a ROI set that roifile wrote: polygons, sub-pixel, rectangle, oval; groups become classes', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src');
-      writePicture(path.join(src, 'a.tif'));
+      writeTestImage(path.join(src, 'a.tif'));
       fs.copyFileSync(fixturePath('exchange', 'rois.zip'), path.join(src, 'a_RoiSet.zip'));
       const { maps, classes, notes } = await convert(folder, (own) => openImageJ(src, 'cell', 'rgb', own));
       assert.deepEqual(classes, ['cell', 'group3']);
@@ -453,7 +453,7 @@ describe('import of ImageJ', () => {
   it('refuses a broken zip and a broken ROI, naming them', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src');
-      writePicture(path.join(src, 'a.tif'));
+      writeTestImage(path.join(src, 'a.tif'));
       fs.writeFileSync(path.join(src, 'a.zip'), 'no zip');
       const run = async (): Promise<unknown> =>
         await importDataset(path.join(folder, 'out'), (own) => openImageJ(src, 'cell', 'rgb', own));
@@ -469,7 +469,7 @@ describe('imports', () => {
   it('drop nothing for its size, and refuse a folder that is not empty', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src');
-      writePicture(path.join(src, 'a.tif'));
+      writeTestImage(path.join(src, 'a.tif'));
       writeTiff(
         path.join(src, 'a_masks.tif'),
         Uint8Array.from({ length: WIDTH * HEIGHT }, (_, p) => (p < 3 ? p + 1 : 0)),

@@ -56,7 +56,7 @@ function mapOf(label?: number): Uint16Array {
 }
 
 describe('a round trip through the files of', () => {
-  /** Writes a picture and what `write` puts beside it, imports both, and compares every pixel; nothing is odd. */
+  /** Writes an image and what `write` puts beside it, imports both, and compares every pixel; nothing is odd. */
   const roundTrip = async (
     write: (folder: string) => void | Promise<void>,
     open: (folder: string, notes: ImportNotes) => ForeignDataset,

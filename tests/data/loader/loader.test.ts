@@ -73,7 +73,7 @@ describe('loader', () => {
     for (let epoch = 0; epoch < 1000; epoch++)
       for (const image of epochOrder(3, 7, epoch, [0, 1, 2])) counts[image]++;
     assert.equal(counts[0], 0);
-    // 3,000 draws of probability 1/3: deviation 26.
+    // 3,000 draws of probability 1/3: standard deviation 26.
     assert.ok(Math.abs(counts[1] - 1000) < 4 * 26, String(counts));
   });
 

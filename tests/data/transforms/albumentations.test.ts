@@ -1,4 +1,4 @@
-// What Albumentations 2.0.8 made of a small picture, written by tests/fixtures/augmentation/make_golden.py.
+// What Albumentations 2.0.8 made of a small image, written by tests/fixtures/augmentation/make_golden.py.
 
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';

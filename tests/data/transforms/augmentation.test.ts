@@ -16,7 +16,7 @@ const WIDTH = 44;
 const HEIGHT = 36;
 
 /**
- * A picture that tells where each of its pixels stands (red 5 x, green 6 y), with two label maps that overlap: class 1
+ * A image that tells where each of its pixels stands (red 5 x, green 6 y), with two label maps that overlap: class 1
  * numbers every pixel, class 2 every second one.
  */
 function chart(): DatasetRecord {
@@ -52,7 +52,7 @@ function randomGeometry(rng: Rng): Transform {
   return rng.pick(makers)();
 }
 
-/** Where a point of the output of `step` lies in its input: written anew, point by point, in double precision. */
+/** Where a point of the output of `step` is in its input: written anew, point by point, in double precision. */
 function pointBack(step: GeometryStep, x: number, y: number): [number, number] {
   if (step.kind === 'turn') {
     const [a, b, c, d, e, f] = step.matrix;
@@ -221,7 +221,7 @@ describe('augmentation', () => {
   });
 
   it('drops cells under the minimum size and cells of which too little is left', async () => {
-    // A 10 x 10 cell at the left edge of a 40 x 20 picture; the crop keeps the right 32, 34 … columns.
+    // A 10 x 10 cell at the left edge of a 40 x 20 image; the crop keeps the right 32, 34 … columns.
     const map = new Uint16Array(40 * 20);
     for (let y = 5; y < 15; y++) for (let x = 0; x < 10; x++) map[y * 40 + x] = 7;
     const record = {
@@ -261,7 +261,7 @@ describe('augmentation', () => {
       { name: 'VerticalFlip' },
       { name: 'RandomRotate90' },
       { name: 'RandomBrightnessContrast', brightnessLimit: [-0.1, 0.1], contrastLimit: [-0.2, 0.2], p: 1 },
-      { name: 'ChannelShift', deviation: 0.03 },
+      { name: 'ChannelShift', std: 0.03 },
     ];
     const sample = await augmentRecord(
       await synthetic.load('synth_0000'),
@@ -290,18 +290,18 @@ describe('augmentation', () => {
       });
     // Synthetic cells do not overlap, and a pasted one takes the pixels of what it covers.
     assert.ok(painted.every((count) => count <= 1));
-    // Where no cell is new the picture is the old one; pasted pixels are the donor's.
+    // Where no cell is new the image is the old one; pasted pixels are the donor's.
     const changed = after.image.reduce((sum, value, i) => sum + (value !== record.image[i] ? 1 : 0), 0);
     assert.ok(changed > 0 && changed < 0.3 * record.image.length);
   });
 
-  it('gives the elastic field the deviation of blurred noise', () => {
-    // White noise of deviation 1, blurred by sigma, has 1 / (2 sqrt(pi) sigma); brought to -1..1 first.
+  it('gives the elastic field the standard deviation of blurred noise', () => {
+    // White noise of standard deviation 1, blurred by sigma, has 1 / (2 sqrt(pi) sigma); brought to -1..1 first.
     const [width, height, alpha, sigma] = [256, 256, 100, 6];
     const field = elasticField({ width, height }, alpha, sigma, createRng(3));
-    const deviation = Math.sqrt(field.reduce((sum, value) => sum + value * value, 0) / field.length);
+    const std = Math.sqrt(field.reduce((sum, value) => sum + value * value, 0) / field.length);
     const expected = alpha / (2 * Math.sqrt(Math.PI) * sigma) / Math.sqrt(2 * Math.log(2 * width * height));
-    assert.ok(Math.abs(deviation / expected - 1) < 0.15, `${deviation} and ${expected}`);
+    assert.ok(Math.abs(std / expected - 1) < 0.15, `${std} and ${expected}`);
   });
 
   it('restains: unmixed, scaled by 1 and painted again, an image is itself; normalised stains are alike', async () => {

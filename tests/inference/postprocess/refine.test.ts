@@ -3,7 +3,7 @@ import { createRng } from '../../../src/core/rng';
 import type { Instances } from '../../../src/geometry/instances';
 import type { CropMask } from '../../../src/geometry/masks';
 import { encodeCropMask, rleBox } from '../../../src/geometry/rle';
-import { fillMask, largestPiece, REPORT_BOUNDARY } from '../../../src/inference/postprocess/boundary';
+import { fillMask, largestComponent, REPORT_BOUNDARY } from '../../../src/inference/postprocess/boundary';
 import { suppressMasks } from '../../../src/inference/postprocess/mask_nms';
 import {
   applyMorphology,
@@ -98,11 +98,11 @@ describe('boundaries', () => {
   };
 
   it('keep the largest piece, corners joined, and fill holes but not bays', () => {
-    assert.deepEqual(largestPiece(crop('##... ##..# ..#.# ....#')), crop('##... ##... ..#.. .....'));
+    assert.deepEqual(largestComponent(crop('##... ##..# ..#.# ....#')), crop('##... ##... ..#.. .....'));
     assert.deepEqual(fillMask(crop('##### #.#.. #####')), crop('##### ###.. #####'));
   });
 
-  it('leave cells of 5,000 pixels in their pieces', () => {
+  it('leave cells of 5,000 pixels in their tiles', () => {
     const row = `${'#'.repeat(60)}.#`;
     const large = drawn([Array(90).fill(row).join(' ')]);
     assert.equal(refine(large, { boundary: REPORT_BOUNDARY }).masks[0], large.masks[0]);

@@ -26,7 +26,7 @@ function softDisc(cx: number, cy: number, radius: number): SoftMask {
   return { box, size: SIZE, probabilities };
 }
 
-/** Pixels whose centre lies in the disc. */
+/** Pixels whose centre is in the disc. */
 function trueDisc(cx: number, cy: number, radius: number): Set<number> {
   const pixels = new Set<number>();
   for (let y = 0; y < IMAGE.height; y++)
@@ -35,13 +35,13 @@ function trueDisc(cx: number, cy: number, radius: number): Set<number> {
   return pixels;
 }
 
-function iou(mask: CropMask, truth: Set<number>): number {
+function iou(mask: CropMask, groundTruth: Set<number>): number {
   let shared = 0;
   mask.data.forEach((value, k) => {
     const at = (mask.y + Math.floor(k / mask.width)) * IMAGE.width + mask.x + (k % mask.width);
-    if (value && truth.has(at)) shared++;
+    if (value && groundTruth.has(at)) shared++;
   });
-  return shared / (areaOf(mask) + truth.size - shared);
+  return shared / (areaOf(mask) + groundTruth.size - shared);
 }
 
 describe('masks drawn between pixels', () => {
@@ -51,11 +51,11 @@ describe('masks drawn between pixels', () => {
       for (let shift = 0; shift < 1; shift += 0.21) {
         const [cx, cy] = [30 + shift, 29 + shift / 2];
         const soft = softDisc(cx, cy, radius);
-        const truth = trueDisc(cx, cy, radius);
-        const own = iou(drawSoftMask(soft, IMAGE), truth);
+        const groundTruth = trueDisc(cx, cy, radius);
+        const own = iou(drawSoftMask(soft, IMAGE), groundTruth);
         assert.ok(own > 0.94, `radius ${radius}, shift ${shift}: IoU ${own}`);
         drawnSum += own;
-        pastedSum += iou(pasteMask(soft, IMAGE), truth);
+        pastedSum += iou(pasteMask(soft, IMAGE), groundTruth);
         n++;
       }
     assert.ok(drawnSum / n > pastedSum / n + 0.03, `${drawnSum / n} against ${pastedSum / n}`);

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { createRng } from '../../../src/core/rng';
 import type { Instances } from '../../../src/geometry/instances';
-import { foundByCrowding, foundBySize, rankImages } from '../../../src/metrics/analysis/breakdown';
+import { rankImages, recallByCrowding, recallBySize } from '../../../src/metrics/analysis/breakdown';
 import { countClasses } from '../../../src/metrics/analysis/counting';
-import { analyzeErrors, confusionMatrix, judgeImage } from '../../../src/metrics/analysis/errors';
+import { analyzeErrors, classifyDetections, confusionMatrix } from '../../../src/metrics/analysis/errors';
 import { sweepThresholds, thresholdGrid } from '../../../src/metrics/analysis/threshold_sweep';
 import { countCells } from '../../../src/metrics/cells/counts';
 import { matchCells } from '../../../src/metrics/cells/match';
@@ -14,7 +14,7 @@ import { evaluateCoco } from '../../../src/metrics/coco/evaluate';
 import {
   detectionsOf,
   type EvaluationImage,
-  truthFromInstances,
+  groundTruthFromInstances,
 } from '../../../src/metrics/evaluation_image';
 import { instancesOf, near, rectangle } from '../helpers';
 
@@ -25,16 +25,16 @@ const TRUTH = [
   rectangle([8, 8, 4, 4]),
 ];
 const LABELS = [1, 1, 2, 2];
-const truth = truthFromInstances('a', instancesOf(TRUTH, LABELS));
+const groundTruth = groundTruthFromInstances('a', instancesOf(TRUTH, LABELS));
 /** One of each kind, the highest score first. */
 const FOUND = instancesOf(
   [
     TRUTH[0], // right
-    rectangle([0, 0, 4, 5]), // duplicate: IoU 16/20 with truth 0, which is taken
+    rectangle([0, 0, 4, 5]), // duplicate: IoU 16/20 with ground truth 0, which is taken
     TRUTH[2], // of class 2, called 1
-    rectangle([0, 10, 4, 4]), // poor: IoU 8/24 with truth 1
+    rectangle([0, 10, 4, 4]), // poor: IoU 8/24 with ground truth 1
     rectangle([16, 16, 3, 3]), // background
-    rectangle([8, 10, 4, 4]), // called 1, and IoU 8/24 with truth 3 of class 2
+    rectangle([8, 10, 4, 4]), // called 1, and IoU 8/24 with ground truth 3 of class 2
   ],
   [1, 1, 1, 1, 1, 1],
   [0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
@@ -42,9 +42,9 @@ const FOUND = instancesOf(
 
 describe('judgeImage', () => {
   it('tells every kind of error', () => {
-    const { detections, unmatched, missed } = judgeImage(truth, detectionsOf(FOUND));
+    const { detections, unmatched, missed } = classifyDetections(groundTruth, detectionsOf(FOUND));
     assert.deepEqual(
-      detections.map(({ kind, truth: row }) => [kind, row]),
+      detections.map(({ kind, groundTruth: row }) => [kind, row]),
       [
         ['right', 0],
         ['duplicate', 0],
@@ -59,34 +59,34 @@ describe('judgeImage', () => {
     assert.deepEqual(missed, [3]);
   });
 
-  it('ignores what lies in crowds', () => {
-    const crowd = { ...truth, crowd: Uint8Array.of(0, 0, 0, 1), labels: Int32Array.of(1, 1, 2, 1) };
+  it('ignores what is in crowds', () => {
+    const crowd = { ...groundTruth, crowd: Uint8Array.of(0, 0, 0, 1), labels: Int32Array.of(1, 1, 2, 1) };
     const found = detectionsOf(instancesOf([TRUTH[3]], [1]));
-    assert.equal(judgeImage(crowd, found).detections[0].kind, 'ignored');
+    assert.equal(classifyDetections(crowd, found).detections[0].kind, 'ignored');
   });
 });
 
 describe('analyzeErrors', () => {
   const options = { classes: 2 };
-  const errors = analyzeErrors([truth], [detectionsOf(FOUND)], options);
+  const errors = analyzeErrors([groundTruth], [detectionsOf(FOUND)], options);
   const gain = (kind: string): number | null => errors.kinds.find((one) => one.kind === kind)?.gain ?? null;
 
   it('starts from the AP50 of the evaluation', () => {
-    const { AP50 } = evaluateCoco([truth], [FOUND], options);
+    const { AP50 } = evaluateCoco([groundTruth], [FOUND], options);
     near(errors.AP50, AP50);
-    // By hand: class 1 finds one of two truths first (51 of 101 recalls at precision 1), class 2 none.
+    // By hand: class 1 finds one of two true cells first (51 of 101 recalls at precision 1), class 2 none.
     near(errors.AP50, 51 / 101 / 2);
   });
 
   it('gives what each kind would gain', () => {
-    // A wrong class put right: class 2 finds one of two truths, and class 1 has one false positive less (after its
+    // A wrong class put right: class 2 finds one of two true cells, and class 1 has one false positive less (after its
     // only true one: no gain there).
     near(gain('wrongClass'), 51 / 101 / 2);
     // A poor mask put right: 50 more recalls at precision 2/4.
     near(gain('poorMask'), (50 / 101) * (2 / 4) * 0.5);
     // Removed after the last true positive: nothing.
     for (const kind of ['duplicate', 'background', 'wrongClassAndMask']) near(gain(kind), 0, kind);
-    // Without truth 3, class 2 has one truth, still not found.
+    // Without ground truth 3, class 2 has one ground truth, still not found.
     near(gain('missed'), 0);
     assert.deepEqual(
       errors.kinds.map(({ count }) => count),
@@ -94,25 +94,25 @@ describe('analyzeErrors', () => {
     );
   });
 
-  it('finds nothing wrong with perfect predictions, and nothing to say without truth', () => {
+  it('finds nothing wrong with perfect predictions, and nothing to say without ground truth', () => {
     const perfect = instancesOf(TRUTH, LABELS);
-    const none = analyzeErrors([truth], [detectionsOf(perfect)], options);
+    const none = analyzeErrors([groundTruth], [detectionsOf(perfect)], options);
     assert(none.kinds.every(({ count, gain: value }) => count === 0 && Math.abs(value ?? 1) < 1e-12));
-    const empty = truthFromInstances('b', instancesOf([], [], [], [20, 20]));
+    const empty = groundTruthFromInstances('b', instancesOf([], [], [], [20, 20]));
     assert.equal(analyzeErrors([empty], [detectionsOf(perfect)], options).AP50, null);
   });
 });
 
 describe('confusionMatrix', () => {
   it('has background in its last row and column', () => {
-    assert.deepEqual(confusionMatrix([truth], [detectionsOf(FOUND)], { classes: 2 }), [
-      [1, 0, 1], // truths of class 1: one found, one missed
+    assert.deepEqual(confusionMatrix([groundTruth], [detectionsOf(FOUND)], { classes: 2 }), [
+      [1, 0, 1], // true cells of class 1: one found, one missed
       [1, 0, 1], // of class 2: one called 1, one missed
       [3, 0, 0], // invented: the duplicate, the poor mask, the background (0.4 is under the threshold)
     ]);
   });
 
-  it('sums to the truths and detections', () => {
+  it('sums to the true cells and detections', () => {
     const rng = createRng(4);
     const { images, found } = randomImages(rng, 6);
     const matrix = confusionMatrix(
@@ -149,7 +149,9 @@ function randomImages(
     );
     const masks = places.map(([x, y]) => rectangle([x, y, 8, 8], 60, 60));
     const labels = places.map(() => rng.integer(1, 3));
-    images.push(truthFromInstances(String(i), { ...instancesOf(masks, labels), height: 60, width: 60 }));
+    images.push(
+      groundTruthFromInstances(String(i), { ...instancesOf(masks, labels), height: 60, width: 60 }),
+    );
     const moved = places.map(([x, y]) => rectangle([x + rng.integer(0, 5), y, 8, 8], 60, 60));
     found.push({
       ...instancesOf(
@@ -216,21 +218,24 @@ describe('sweepThresholds', () => {
 describe('countClasses', () => {
   it('gives counts, their error and its interval', () => {
     const cells = Array.from({ length: 12 }, (_, i) => {
-      const image = truthFromInstances(String(i), instancesOf(TRUTH, LABELS));
+      const image = groundTruthFromInstances(String(i), instancesOf(TRUTH, LABELS));
       // Class 1: always one of two; class 2: two, in every other image one more.
       const extra = i % 2 === 0 ? [rectangle([16, 16, 3, 3])] : [];
       const masks = [TRUTH[0], TRUTH[2], TRUTH[3], ...extra];
       return matchCells(image, detectionsOf(instancesOf(masks, [1, 2, 2, ...extra.map(() => 2)])));
     });
     const [first, second] = countClasses(cells, 2);
-    assert.deepEqual([first.truth, first.counted, second.truth, second.counted], [24, 12, 24, 30]);
+    assert.deepEqual(
+      [first.groundTruth, first.counted, second.groundTruth, second.counted],
+      [24, 12, 24, 30],
+    );
     assert.deepEqual([first.error.value, first.error.low, first.error.high], [-1, -1, -1]);
     near(first.ratio.value, 0.5);
     near(second.error.value, 0.5);
     near(second.absoluteError.value, 0.5);
     assert((second.error.low as number) > 0 && (second.error.high as number) < 1);
     assert.equal(second.error.groups, 12);
-    assert.deepEqual(second.images[1], { id: '1', truth: 2, counted: 2 });
+    assert.deepEqual(second.images[1], { id: '1', groundTruth: 2, counted: 2 });
   });
 });
 
@@ -241,12 +246,12 @@ describe('breakdown', () => {
     rectangle([10, 0, 4, 4]),
     rectangle([14, 14, 5, 5]),
   ];
-  const image = truthFromInstances('a', instancesOf(sizes));
+  const image = groundTruthFromInstances('a', instancesOf(sizes));
   const cells = matchCells(image, detectionsOf(instancesOf([sizes[0], sizes[3]])));
 
   it('by size, in quarters', () => {
     assert.deepEqual(
-      foundBySize([image], [cells]).map(({ name, found }) => [name, found]),
+      recallBySize([image], [cells]).map(({ name, found }) => [name, found]),
       [
         ['4 to 4 px', 1],
         ['9 to 9 px', 0],
@@ -254,14 +259,14 @@ describe('breakdown', () => {
         ['25 to 25 px', 1],
       ],
     );
-    assert.deepEqual(foundBySize([], []), []);
+    assert.deepEqual(recallBySize([], []), []);
   });
 
   it('by crowding', () => {
     // By hand: reach is two diameters: 4.5, 6.8, 9.0 and 11.3 px; centres at (1, 1), (6.5, 1.5), (12, 2), (16.5, 16.5).
-    const shares = foundByCrowding([image], [cells]);
+    const shares = recallByCrowding([image], [cells]);
     assert.deepEqual(
-      shares.map(({ name, truths, found }) => [name, truths, found]),
+      shares.map(({ name, groundTruths, found }) => [name, groundTruths, found]),
       [
         ['no neighbours', 2, 2],
         ['1 to 2 neighbours', 2, 0],
@@ -274,7 +279,7 @@ describe('breakdown', () => {
   it('ranks images from best to worst', () => {
     const make = (id: string, found: Instances) =>
       countCells(matchCells({ ...image, id }, detectionsOf(found)), 1);
-    const none = { ...truthFromInstances('empty', instancesOf([], [], [], [20, 20])) };
+    const none = { ...groundTruthFromInstances('empty', instancesOf([], [], [], [20, 20])) };
     const ranked = rankImages([
       make('half', instancesOf([sizes[0], sizes[3]])),
       countCells(matchCells(none, detectionsOf(instancesOf([], [], [], [20, 20]))), 1),

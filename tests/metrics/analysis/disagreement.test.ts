@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import type { Instances } from '../../../src/geometry/instances';
 import { explainDisagreement, type RunView, viewRun } from '../../../src/metrics/analysis/disagreement';
-import { detectionsOf, truthFromInstances } from '../../../src/metrics/evaluation_image';
+import { detectionsOf, groundTruthFromInstances } from '../../../src/metrics/evaluation_image';
 import { instancesOf, near, rectangle } from '../helpers';
 
 const cells = [0, 1, 2, 3].map((i) => rectangle([(i % 2) * 20, Math.floor(i / 2) * 20, 8, 8], 40, 40));
-const truth = truthFromInstances('a', instancesOf(cells));
-const view = (found: Instances): RunView => viewRun([truth], [detectionsOf(found)], 1);
+const groundTruth = groundTruthFromInstances('a', instancesOf(cells));
+const view = (found: Instances): RunView => viewRun([groundTruth], [detectionsOf(found)], 1);
 /** Moved right by `shift`: IoU (8 - shift) / (8 + shift). */
 const moved = (shift: number) =>
   [0, 1, 2, 3].map((i) => rectangle([(i % 2) * 20 + shift, Math.floor(i / 2) * 20, 8, 8], 40, 40));

@@ -8,8 +8,8 @@ import { type CellSummary, evaluateCells, summarizeCells } from '../../../src/me
 import {
   detectionsOf,
   type EvaluationImage,
-  truthFromInstances,
-  truthImage,
+  groundTruthFromInstances,
+  groundTruthImage,
 } from '../../../src/metrics/evaluation_image';
 import { cellStatistics } from '../../../src/metrics/statistics/statistics';
 import { holdTime } from '../../support';
@@ -18,8 +18,8 @@ import { instancesOf, near, rectangle } from '../helpers';
 const NONE = instancesOf([], [], [], [20, 20]);
 
 /** One image, classes 1 and 2. */
-function score(truth: Instances, found: Instances, scoreThreshold?: number): CellSummary {
-  return evaluateCells([truthFromInstances('a', truth)], [found], { classes: 2, scoreThreshold });
+function score(groundTruth: Instances, found: Instances, scoreThreshold?: number): CellSummary {
+  return evaluateCells([groundTruthFromInstances('a', groundTruth)], [found], { classes: 2, scoreThreshold });
 }
 
 // Every number here is by hand, in pixels of rectangles x, y, width, height.
@@ -80,8 +80,8 @@ describe('cell metrics', () => {
 
   it('two cells merged', () => {
     // Truths of 16 and 8 pixels side by side, one detection over both: IoU 16/24 and 8/24.
-    const truth = instancesOf([a, rectangle([4, 0, 2, 4])]);
-    const summary = score(truth, instancesOf([rectangle([0, 0, 6, 4])]));
+    const groundTruth = instancesOf([a, rectangle([4, 0, 2, 4])]);
+    const summary = score(groundTruth, instancesOf([rectangle([0, 0, 6, 4])]));
     near(summary.sq, 2 / 3);
     near(summary.dq, 1 / 1.5);
     near(summary.pq, 4 / 9);
@@ -109,7 +109,7 @@ describe('cell metrics', () => {
     );
   });
 
-  it('empty truth: false positives count against it', () => {
+  it('empty ground truth: false positives count against it', () => {
     const summary = score(NONE, instancesOf([a]));
     near(summary.pq, 0);
     near(summary.f1, 0);
@@ -134,14 +134,14 @@ describe('cell metrics', () => {
   });
 
   it('overlapping predictions: shared pixels go to the higher score', () => {
-    // 4 x 4 at 0 and 4 x 4 at 2: the lower one keeps 8 of its pixels, which are all of truth 2.
-    const truth = instancesOf([a, rectangle([4, 0, 2, 4])]);
+    // 4 x 4 at 0 and 4 x 4 at 2: the lower one keeps 8 of its pixels, which are all of ground truth 2.
+    const groundTruth = instancesOf([a, rectangle([4, 0, 2, 4])]);
     const both = [rectangle([2, 0, 4, 4]), a];
-    near(score(truth, instancesOf(both, [1, 1], [0.6, 0.9])).pq, 1);
-    // The other way around: 16 and 8 pixels, IoU 8/16 with truth 1 and 8/16 with truth 2.
-    near(score(truth, instancesOf(both, [1, 1], [0.9, 0.6])).pq, 0);
+    near(score(groundTruth, instancesOf(both, [1, 1], [0.6, 0.9])).pq, 1);
+    // The other way around: 16 and 8 pixels, IoU 8/16 with ground truth 1 and 8/16 with ground truth 2.
+    near(score(groundTruth, instancesOf(both, [1, 1], [0.9, 0.6])).pq, 0);
     // Equal scores: the first given lies on top.
-    near(score(truth, instancesOf(both, [1, 1], [0.7, 0.7])).pq, 0);
+    near(score(groundTruth, instancesOf(both, [1, 1], [0.7, 0.7])).pq, 0);
   });
 
   it('a duplicate that is covered altogether is not there', () => {
@@ -155,7 +155,7 @@ describe('cell metrics', () => {
     near(score(instancesOf([a]), found).f1, 1);
     near(score(instancesOf([a]), found, 0.25).f1, 1 / 1.5);
     const perClass = matchCells(
-      truthFromInstances('x', NONE),
+      groundTruthFromInstances('x', NONE),
       detectionsOf(instancesOf([a, b], [1, 2], [0.5, 0.5])),
       [0.6, 0.4],
     );
@@ -163,8 +163,8 @@ describe('cell metrics', () => {
   });
 
   it('ignored regions are neither target nor error', () => {
-    const truth = (ignore: readonly Rle[]): EvaluationImage =>
-      truthImage(
+    const groundTruth = (ignore: readonly Rle[]): EvaluationImage =>
+      groundTruthImage(
         {
           id: 'a',
           height: 20,
@@ -176,25 +176,25 @@ describe('cell metrics', () => {
         2,
       );
     const found = instancesOf([a, b], [1, 2]);
-    const wrong = evaluateCells([truth([])], [found], { classes: 2 });
+    const wrong = evaluateCells([groundTruth([])], [found], { classes: 2 });
     near(wrong.pq, 0.5);
-    const ignored = evaluateCells([truth([rectangle([9, 9, 6, 6])])], [found], { classes: 2 });
+    const ignored = evaluateCells([groundTruth([rectangle([9, 9, 6, 6])])], [found], { classes: 2 });
     near(ignored.pq, 1);
     near(ignored.aji, 1);
     // A quarter of the wrong detection outside the region is forgiven, exactly half of it is not.
-    near(evaluateCells([truth([rectangle([11, 9, 6, 6])])], [found], { classes: 2 }).f1, 1);
-    near(evaluateCells([truth([rectangle([12, 9, 6, 6])])], [found], { classes: 2 }).f1, 1 / 1.5);
-    // A region that covers the truth itself changes nothing.
-    near(evaluateCells([truth([a])], [instancesOf([a])], { classes: 2 }).pq, 1);
+    near(evaluateCells([groundTruth([rectangle([11, 9, 6, 6])])], [found], { classes: 2 }).f1, 1);
+    near(evaluateCells([groundTruth([rectangle([12, 9, 6, 6])])], [found], { classes: 2 }).f1, 1 / 1.5);
+    // A region that covers the ground truth itself changes nothing.
+    near(evaluateCells([groundTruth([a])], [instancesOf([a])], { classes: 2 }).pq, 1);
   });
 
   it('pools PQ over images, and counts false positives where the class is missing', () => {
-    const truths = [
-      truthFromInstances('1', instancesOf([a])),
-      truthFromInstances('2', instancesOf([b], [2])),
+    const groundTruths = [
+      groundTruthFromInstances('1', instancesOf([a])),
+      groundTruthFromInstances('2', instancesOf([b], [2])),
     ];
     const found = [instancesOf([a]), instancesOf([a, b], [1, 2])];
-    const summary = evaluateCells(truths, found, { classes: 2 });
+    const summary = evaluateCells(groundTruths, found, { classes: 2 });
     // Class 1: one right, one wrong: 1 / 1.5; class 2: 1.
     near(summary.perClass[0].pq, 2 / 3);
     near(summary.pq, 5 / 6);
@@ -207,12 +207,14 @@ describe('cell metrics', () => {
   });
 
   it('weighs images: a weight of 2 is the image twice', () => {
-    const truths = [
-      truthFromInstances('1', instancesOf([a])),
-      truthFromInstances('2', instancesOf([b], [2])),
+    const groundTruths = [
+      groundTruthFromInstances('1', instancesOf([a])),
+      groundTruthFromInstances('2', instancesOf([b], [2])),
     ];
     const found = [instancesOf([a, b]), instancesOf([rectangle([10, 11, 4, 4])], [2])];
-    const counts = truths.map((truth, i) => countCells(matchCells(truth, detectionsOf(found[i])), 2));
+    const counts = groundTruths.map((groundTruth, i) =>
+      countCells(matchCells(groundTruth, detectionsOf(found[i])), 2),
+    );
     assert.deepEqual(summarizeCells(counts, [2, 1]), summarizeCells([counts[0], counts[0], counts[1]]));
     assert.deepEqual(summarizeCells(counts, [0, 1]).aji, summarizeCells([counts[1]]).aji);
     const keys = ['pq', 'dq', 'sq', 'aji', 'ajiPlus', 'f1', 'dice'] as const;
@@ -249,10 +251,10 @@ describe('cell metrics', () => {
         2500,
       ),
     );
-    const truth = truthFromInstances('large', instancesOf(cells));
+    const groundTruth = groundTruthFromInstances('large', instancesOf(cells));
     const found = instancesOf(cells);
     const start = performance.now();
-    const summary = evaluateCells([truth], [found], { classes: 4 });
+    const summary = evaluateCells([groundTruth], [found], { classes: 4 });
     holdTime('cell metrics of 1,000 cells', start, 1);
     near(summary.pq, 1);
   });
@@ -264,12 +266,12 @@ describe('assignPairs', () => {
     for (let trial = 0; trial < 200; trial++) {
       const [n, m] = [rng.integer(1, 6), rng.integer(1, 6)];
       const edges = Array.from({ length: n * m }, (_, i) => ({
-        truth: Math.floor(i / m),
+        groundTruth: Math.floor(i / m),
         detection: i % m,
         weight: rng.uniform(0.01, 1),
       })).filter(() => rng.chance(0.6));
       const chosen = assignPairs(edges, ({ weight }) => weight);
-      assert.equal(new Set(chosen.map(({ truth }) => truth)).size, chosen.length);
+      assert.equal(new Set(chosen.map(({ groundTruth }) => groundTruth)).size, chosen.length);
       assert.equal(new Set(chosen.map(({ detection }) => detection)).size, chosen.length);
       near(
         chosen.reduce((sum, { weight }) => sum + weight, 0),
@@ -281,10 +283,12 @@ describe('assignPairs', () => {
 });
 
 /** The greatest weight of any one-to-one choice, by trying all. */
-function bruteForce(edges: readonly { truth: number; detection: number; weight: number }[]): number {
+function bruteForce(edges: readonly { groundTruth: number; detection: number; weight: number }[]): number {
   const [first, ...rest] = edges;
   if (!first) return 0;
   const without = bruteForce(rest);
-  const free = rest.filter(({ truth, detection }) => truth !== first.truth && detection !== first.detection);
+  const free = rest.filter(
+    ({ groundTruth, detection }) => groundTruth !== first.groundTruth && detection !== first.detection,
+  );
   return Math.max(without, first.weight + bruteForce(free));
 }

@@ -3,7 +3,7 @@ import { readJson } from '../../../src/core/files';
 import { RECALL_POINTS } from '../../../src/metrics/coco/average_precision';
 import { evaluateCoco, matchCoco } from '../../../src/metrics/coco/evaluate';
 import { precisionRecallCurve, summarizeCoco } from '../../../src/metrics/coco/summary';
-import { detectionsOf, truthFromInstances } from '../../../src/metrics/evaluation_image';
+import { detectionsOf, groundTruthFromInstances } from '../../../src/metrics/evaluation_image';
 import { recomputeCocoGolden } from '../../../src/parity/coco';
 import { itWithShared, sharedPath } from '../../support';
 import { instancesOf, near, rectangle } from '../helpers';
@@ -25,7 +25,7 @@ describe('COCO evaluation', () => {
 
   it('gives 1 to perfect predictions, and -1 where there is nothing to find', () => {
     const instances = instancesOf(squares, [1, 2, 1], [0.9, 0.8, 0.7]);
-    const summary = evaluateCoco([truthFromInstances('a', instances)], [instances], { classes: 3 });
+    const summary = evaluateCoco([groundTruthFromInstances('a', instances)], [instances], { classes: 3 });
     near(summary.AP, 1);
     near(summary.AR, 1);
     near(summary.APsmall, 1);
@@ -34,38 +34,38 @@ describe('COCO evaluation', () => {
       near(summary.perClass[k].AP50, expected, `class ${k + 1}`);
   });
 
-  it('gives 0 to no predictions, and -1 to images without truth', () => {
+  it('gives 0 to no predictions, and -1 to images without ground truth', () => {
     const none = instancesOf([], [], [], [20, 20]);
-    const truth = truthFromInstances('a', instancesOf(squares));
-    assert.equal(evaluateCoco([truth], [none], { classes: 1 }).AP, 0);
+    const groundTruth = groundTruthFromInstances('a', instancesOf(squares));
+    assert.equal(evaluateCoco([groundTruth], [none], { classes: 1 }).AP, 0);
     assert.equal(
-      evaluateCoco([truthFromInstances('a', none)], [instancesOf(squares)], { classes: 1 }).AP,
+      evaluateCoco([groundTruthFromInstances('a', none)], [instancesOf(squares)], { classes: 1 }).AP,
       -1,
     );
     assert.equal(evaluateCoco([], [], { classes: 1 }).AP, -1);
   });
 
   it('falls by a false positive of a higher score, not by one of a lower', () => {
-    // By hand: one truth; precision 1/2 at every recall where the false one comes first.
-    const truth = truthFromInstances('a', instancesOf([squares[0]]));
+    // By hand: one ground truth; precision 1/2 at every recall where the false one comes first.
+    const groundTruth = groundTruthFromInstances('a', instancesOf([squares[0]]));
     const both = [squares[0], squares[1]];
-    const after = evaluateCoco([truth], [instancesOf(both, [1, 1], [0.9, 0.1])], { classes: 1 });
-    const before = evaluateCoco([truth], [instancesOf(both, [1, 1], [0.1, 0.9])], { classes: 1 });
+    const after = evaluateCoco([groundTruth], [instancesOf(both, [1, 1], [0.9, 0.1])], { classes: 1 });
+    const before = evaluateCoco([groundTruth], [instancesOf(both, [1, 1], [0.1, 0.9])], { classes: 1 });
     near(after.AP50, 1);
     near(before.AP50, 0.5);
   });
 
   it('counts detections of equal score in the order they come, as numpy.mergesort does', () => {
-    const truth = truthFromInstances('a', instancesOf([squares[0]]));
+    const groundTruth = groundTruthFromInstances('a', instancesOf([squares[0]]));
     const first = instancesOf([squares[0], squares[1]], [1, 1], [0.5, 0.5]);
     const second = instancesOf([squares[1], squares[0]], [1, 1], [0.5, 0.5]);
-    near(evaluateCoco([truth], [first], { classes: 1 }).AP50, 1);
-    near(evaluateCoco([truth], [second], { classes: 1 }).AP50, 0.5);
+    near(evaluateCoco([groundTruth], [first], { classes: 1 }).AP50, 1);
+    near(evaluateCoco([groundTruth], [second], { classes: 1 }).AP50, 0.5);
   });
 
   it('limits detections per image and class, and tells how many were cut', () => {
     const instances = instancesOf(squares, [1, 1, 2], [0.9, 0.8, 0.7]);
-    const summary = evaluateCoco([truthFromInstances('a', instances)], [instances], {
+    const summary = evaluateCoco([groundTruthFromInstances('a', instances)], [instances], {
       classes: 2,
       maxDets: 1,
     });
@@ -75,20 +75,20 @@ describe('COCO evaluation', () => {
   });
 
   it('ignores what a crowd covers', () => {
-    // By hand: without the crowd, precision 1/2; half of the false one lies in it, so it is ignored.
-    const truth = truthFromInstances('a', instancesOf([squares[0], rectangle([8, 8, 5, 3])]));
-    const crowd = { ...truth, crowd: Uint8Array.of(0, 1) };
+    // By hand: without the crowd, precision 1/2; half of the false one is in it, so it is ignored.
+    const groundTruth = groundTruthFromInstances('a', instancesOf([squares[0], rectangle([8, 8, 5, 3])]));
+    const crowd = { ...groundTruth, crowd: Uint8Array.of(0, 1) };
     const detections = instancesOf([squares[0], squares[1]], [1, 1], [0.1, 0.9]);
     const summary = evaluateCoco([crowd], [detections], { classes: 1, iouThresholds: [0.5] });
     near(summary.AP50, 1);
   });
 
   it('gives the curve that AP is the mean of', () => {
-    const truth = truthFromInstances('a', instancesOf(squares));
+    const groundTruth = groundTruthFromInstances('a', instancesOf(squares));
     const detections = detectionsOf(
       instancesOf([squares[0], rectangle([0, 15, 3, 3]), squares[1]], undefined, [0.9, 0.8, 0.7]),
     );
-    const matches = matchCoco([truth], [detections], { classes: 1 });
+    const matches = matchCoco([groundTruth], [detections], { classes: 1 });
     const curve = precisionRecallCurve(matches, 0);
     assert(curve);
     // By hand: 1 up to recall 1/3, 2/3 up to 2/3, then nothing.
@@ -102,18 +102,18 @@ describe('COCO evaluation', () => {
   });
 
   it('weighs images: a weight of 2 is the image twice, of 0 the image left out', () => {
-    const truths = [0, 1, 2].map((i) =>
-      truthFromInstances(String(i), instancesOf([squares[i], squares[(i + 1) % 3]])),
+    const groundTruths = [0, 1, 2].map((i) =>
+      groundTruthFromInstances(String(i), instancesOf([squares[i], squares[(i + 1) % 3]])),
     );
     const found = [
       instancesOf([squares[0], squares[2]], undefined, [0.9, 0.8]),
       instancesOf([squares[0], squares[1]], undefined, [0.95, 0.3]),
       instancesOf([squares[2]], undefined, [0.6]),
     ].map((instances) => detectionsOf(instances));
-    const weighted = summarizeCoco(matchCoco(truths, found, { classes: 1 }), [2, 0, 1]);
+    const weighted = summarizeCoco(matchCoco(groundTruths, found, { classes: 1 }), [2, 0, 1]);
     const pick = [0, 0, 2];
     const repeated = matchCoco(
-      pick.map((i) => truths[i]),
+      pick.map((i) => groundTruths[i]),
       pick.map((i) => found[i]),
       { classes: 1 },
     );
@@ -124,10 +124,10 @@ describe('COCO evaluation', () => {
   it('takes boxes and their areas for bbox', () => {
     const instances = instancesOf(squares);
     const shifted = { ...instances, boxes: instances.boxes.map((v, i) => (i % 2 === 0 ? v + 1 : v)) };
-    const truth = truthFromInstances('a', instances);
-    near(evaluateCoco([truth], [shifted], { classes: 1 }).AP50, 1);
+    const groundTruth = groundTruthFromInstances('a', instances);
+    near(evaluateCoco([groundTruth], [shifted], { classes: 1 }).AP50, 1);
     // By hand: 4 x 4 shifted by one has IoU 12/20, 5 x 5 has 20/30, 3 x 6 has 12/24.
-    const { AP50, AR } = evaluateCoco([truth], [shifted], { classes: 1, type: 'bbox' });
+    const { AP50, AR } = evaluateCoco([groundTruth], [shifted], { classes: 1, type: 'bbox' });
     near(AP50, 1);
     assert(Math.abs(AR - (3 + 2 + 2 + 1) / 30) < 1e-12, String(AR));
   });
@@ -135,7 +135,7 @@ describe('COCO evaluation', () => {
   it('refuses labels that are no classes', () => {
     const instances = instancesOf([squares[0]], [3]);
     assert.throws(
-      () => evaluateCoco([truthFromInstances('a', instances)], [instances], { classes: 2 }),
+      () => evaluateCoco([groundTruthFromInstances('a', instances)], [instances], { classes: 2 }),
       /label 3 is not one of the classes 1\.\.2/,
     );
   });

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { DataError, describeError } from '../../../src/core/errors';
 import { rleBox, rleToString } from '../../../src/geometry/rle';
 import { matchCocoResults } from '../../../src/metrics/coco/evaluate';
-import { CocoTruth } from '../../../src/metrics/coco/ground_truth';
+import { CocoGroundTruth } from '../../../src/metrics/coco/ground_truth';
 import { forEachJsonObject } from '../../../src/metrics/coco/json_stream';
 import { readCocoResults } from '../../../src/metrics/coco/results';
 import { summarizeCoco } from '../../../src/metrics/coco/summary';
@@ -16,7 +16,7 @@ const code = (box: [number, number, number, number]) => ({
   size: [20, 20],
   counts: rleToString(rectangle(box)),
 });
-const truthOf = (annotation: object = {}, dataset: object = {}) => ({
+const groundTruthOf = (annotation: object = {}, dataset: object = {}) => ({
   images: [{ id: 7, height: 20, width: 20 }],
   categories: [{ id: 3, name: 'cell' }],
   annotations: [
@@ -27,12 +27,12 @@ const truthOf = (annotation: object = {}, dataset: object = {}) => ({
 const result = { image_id: 7, category_id: 3, score: 0.5, segmentation: code([1, 1, 4, 4]) };
 
 /** The one line that a result file gives. */
-async function complaint(results: string | object[], truth: object = truthOf()): Promise<string> {
+async function complaint(results: string | object[], groundTruth: object = groundTruthOf()): Promise<string> {
   return withTemporaryFolder((folder) => {
     const file = path.join(folder, 'dt.json');
     fs.writeFileSync(file, typeof results === 'string' ? results : JSON.stringify(results));
     try {
-      const checked = new CocoTruth(truth, 'gt.json');
+      const checked = new CocoGroundTruth(groundTruth, 'gt.json');
       summarizeCoco(matchCocoResults(checked, readCocoResults(file, checked), {}));
     } catch (error) {
       assert(error instanceof DataError, String(error));
@@ -45,7 +45,7 @@ async function complaint(results: string | object[], truth: object = truthOf()):
 }
 
 describe('COCO files', () => {
-  it('are scored: one truth, one detection', async () => {
+  it('are scored: one ground truth, one detection', async () => {
     assert.equal(await complaint([result]), 'fine');
     assert.equal(await complaint([]), 'fine');
     assert.equal(await complaint([{ ...result, segmentation: undefined, bbox: [1, 1, 4, 4] }]), 'fine');
@@ -88,14 +88,14 @@ describe('COCO files', () => {
       assert.match(await complaint(file), line);
   });
 
-  it('tell in one line what is wrong with the truth', async () => {
-    const other = truthOf().annotations[0];
-    for (const [truth, line] of [
-      [truthOf({ image_id: 9 }), 'gt.json: annotation 1: unknown image id 9'],
-      [truthOf({ category_id: 9 }), 'gt.json: annotation 1: unknown category id 9'],
-      [truthOf({}, { annotations: [other, other] }), 'gt.json: two annotations have the id 1'],
+  it('tell in one line what is wrong with the ground truth', async () => {
+    const other = groundTruthOf().annotations[0];
+    for (const [groundTruth, line] of [
+      [groundTruthOf({ image_id: 9 }), 'gt.json: annotation 1: unknown image id 9'],
+      [groundTruthOf({ category_id: 9 }), 'gt.json: annotation 1: unknown category id 9'],
+      [groundTruthOf({}, { annotations: [other, other] }), 'gt.json: two annotations have the id 1'],
       [
-        truthOf(
+        groundTruthOf(
           {},
           {
             images: [
@@ -106,32 +106,32 @@ describe('COCO files', () => {
         ),
         'gt.json: two images have the id 7',
       ],
-      [truthOf({ segmentation: undefined }), 'gt.json: annotation 1 has neither bbox nor segmentation'],
+      [groundTruthOf({ segmentation: undefined }), 'gt.json: annotation 1 has neither bbox nor segmentation'],
       [
-        truthOf({}, { images: 5 }),
+        groundTruthOf({}, { images: 5 }),
         'gt.json: not a COCO ground truth: expected a list of objects under "images"',
       ],
       [
-        truthOf({}, { images: [{ id: 7 }] }),
+        groundTruthOf({}, { images: [{ id: 7 }] }),
         'gt.json: image 7: expected whole numbers for height and width, got undefined and undefined',
       ],
     ] as const)
-      assert.equal(await complaint([result], truth), line);
+      assert.equal(await complaint([result], groundTruth), line);
   });
 
   it('warn of an annotation with the id 0, and count it as pycocotools does', () => {
-    const truth = new CocoTruth(truthOf({ id: 0 }), 'gt.json');
-    assert.match(truth.warnings[0], /id 0 never counts as found/);
-    assert.equal(truth.image(0, true).zeroId, 0);
+    const groundTruth = new CocoGroundTruth(groundTruthOf({ id: 0 }), 'gt.json');
+    assert.match(groundTruth.warnings[0], /id 0 never counts as found/);
+    assert.equal(groundTruth.image(0, true).zeroId, 0);
   });
 
   it('take areas from the boxes where the first result has one, else from the masks', async () => {
     await withTemporaryFolder((folder) => {
-      const truth = new CocoTruth(truthOf(), 'gt.json');
+      const groundTruth = new CocoGroundTruth(groundTruthOf(), 'gt.json');
       const area = (item: object): number => {
         const file = path.join(folder, 'dt.json');
         fs.writeFileSync(file, JSON.stringify([item]));
-        return readCocoResults(file, truth).detections(0, false).areas[0];
+        return readCocoResults(file, groundTruth).detections(0, false).areas[0];
       };
       assert.equal(area({ ...result, bbox: [0, 0, 9, 9] }), 81);
       assert.equal(area(result), 16);
@@ -146,7 +146,7 @@ describe('large result files', () => {
     await withTemporaryFolder((folder) => {
       const [gt, dt] = ['gt.json', 'dt.json'].map((name) => path.join(folder, name));
       const images = Array.from({ length: 200 }, (_, i) => ({ id: i, height: 20, width: 20 }));
-      fs.writeFileSync(gt, JSON.stringify(truthOf({ image_id: 7 }, { images })));
+      fs.writeFileSync(gt, JSON.stringify(groundTruthOf({ image_id: 7 }, { images })));
       const descriptor = fs.openSync(dt, 'w');
       const piece = images
         .flatMap(({ id }) =>

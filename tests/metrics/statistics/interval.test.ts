@@ -64,12 +64,12 @@ const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `slid
 function coverage(groups: number, trials: number, resamples: number): number {
   const rng = createRng(`coverage ${groups}`);
   const many = Array.from({ length: 20_000 }, () => drawGroup(rng));
-  const truth = f1Of(many)(new Float64Array(many.length).fill(1))[0] as number;
+  const groundTruth = f1Of(many)(new Float64Array(many.length).fill(1))[0] as number;
   let held = 0;
   for (let trial = 0; trial < trials; trial++) {
     const images = Array.from({ length: groups }, () => drawGroup(rng));
     const [{ low, high }] = intervals(names(groups), f1Of(images), { resamples, seed: trial });
-    if ((low as number) <= truth && truth <= (high as number)) held++;
+    if ((low as number) <= groundTruth && groundTruth <= (high as number)) held++;
   }
   return held / trials;
 }
@@ -118,7 +118,7 @@ describe('intervals', () => {
     assert.equal(plain.method, 't');
     assert.deepEqual(plain.perGroup, [0.8, 0.6, 0.9]);
     // By hand: F1 is linear where groups weigh the same, so the interval is that of the groups' own values:
-    // mean 0.7667, deviation 0.15275, t(0.975, 2) = 4.3027.
+    // mean 0.7667, standard deviation 0.15275, t(0.975, 2) = 4.3027.
     near(plain.value, 23 / 30);
     assert(Math.abs((plain.high as number) - (23 / 30 + (4.30265 * 0.152753) / Math.sqrt(3))) < 1e-4);
     assert.equal(formatInterval(plain), '0.767 (0.387 to 1.146, 3 groups)');
@@ -243,7 +243,7 @@ describe('statistics', () => {
   it('[long] hold the true AP50 in 93 to 97 % of trials at 30 groups, in 93 % at 5', function () {
     this.timeout(600_000);
     const rng = createRng('coverage of AP50');
-    const truth = summarizeCoco(drawMatches(rng, 5000, 1, [0.5])).AP50;
+    const groundTruth = summarizeCoco(drawMatches(rng, 5000, 1, [0.5])).AP50;
     for (const [groups, trials, most] of [
       [30, 2000, 0.97],
       [5, 2000, 1],
@@ -255,7 +255,7 @@ describe('statistics', () => {
           resamples: 400,
           seed: trial,
         });
-        if ((low as number) <= truth && truth <= (high as number)) held++;
+        if ((low as number) <= groundTruth && groundTruth <= (high as number)) held++;
       }
       assert(held / trials >= 0.93 && held / trials <= most, `${groups} groups: ${held / trials}`);
     }
@@ -272,6 +272,6 @@ function counts(rng: Rng, id: string): ImageCounts {
     f1PerClass: Array.from({ length: 5 }, () => [one(), one(), one(), one()]),
     aji: rng.next(),
     ajiPlus: rng.next(),
-    foreground: { truth: 100, found: 90, shared: 70 },
+    foreground: { groundTruth: 100, found: 90, shared: 70 },
   };
 }

@@ -8,7 +8,7 @@ import { WeightsError } from '../../../src/core/errors';
 import { fetchWeights, PUBLISHED } from '../../../src/models/weights/fetch';
 import { withTemporaryFolder } from '../../support';
 
-const content = Buffer.from('these stand in for the weights of a network'.repeat(1000));
+const content = Buffer.from('these are in for the weights of a network'.repeat(1000));
 const digest = createHash('sha256').update(content).digest('hex');
 
 interface Served {

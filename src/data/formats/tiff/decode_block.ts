@@ -19,12 +19,12 @@ export interface BlockShape {
 export async function decodeBlock(page: TiffPage, stored: Buffer, shape: BlockShape): Promise<SampleArray> {
   const values = shape.rows * shape.columns * shape.channels;
   if (page.compression === 7 || page.compression === 33003 || page.compression === 33005)
-    return await decodePicture(page, stored, shape);
+    return await decodeImage(page, stored, shape);
   const bytes = decompress(page.compression, stored, values * (page.bits / 8));
   return toSamples(page, bytes, shape);
 }
 
-async function decodePicture(page: TiffPage, stored: Buffer, shape: BlockShape): Promise<Uint8Array> {
+async function decodeImage(page: TiffPage, stored: Buffer, shape: BlockShape): Promise<Uint8Array> {
   if (page.bits !== 8) throw new Error(`${page.bits}-bit channels in a JPEG block`);
   const decoded =
     page.compression === 7
@@ -37,7 +37,7 @@ async function decodePicture(page: TiffPage, stored: Buffer, shape: BlockShape):
   // The last strip may be stored whole although the image ends within it.
   if (width !== shape.columns || height < shape.rows || channels !== shape.channels)
     throw new Error(
-      `holds a picture of ${width} x ${height} with ${channels} channels, expected ${shape.columns} x ${shape.rows} with ${shape.channels}`,
+      `holds an image of ${width} x ${height} with ${channels} channels, expected ${shape.columns} x ${shape.rows} with ${shape.channels}`,
     );
   if (page.compression === 33003) yccToRgb(data);
   return data.subarray(0, shape.rows * shape.columns * shape.channels);
@@ -145,7 +145,7 @@ export function undoHorizontalDifferences64(data: BigUint64Array, rowLength: num
 }
 
 /**
- * Undoes the floating-point predictor (3) in place: byte differences along a row whose bytes stand in planes, most
+ * Undoes the floating-point predictor (3) in place: byte differences along a row whose bytes are in planes, most
  * significant first. Leaves little-endian samples. Source: Adobe Photoshop TIFF Technical Note 3 (2005).
  */
 export function undoFloatPredictor(

@@ -8,7 +8,7 @@ export const DEFAULT_MAX_PIXELS = 50_000_000;
 
 /** A decoded strip or tile, cut to the image, on its way into the caller's array. */
 export interface TiffBlock {
-  /** Left and top in the image, pixels, and the part of the block that lies in the image. */
+  /** Left and top in the image, pixels, and the part of the block that is in the image. */
   readonly x: number;
   readonly y: number;
   readonly columns: number;

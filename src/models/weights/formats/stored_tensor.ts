@@ -35,7 +35,7 @@ export function countElements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** Where a tensor's elements lie in a file. */
+/** Where a tensor's elements are in a file. */
 export interface StoredView {
   readonly name: string;
   readonly dtype: DType;

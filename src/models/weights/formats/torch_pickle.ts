@@ -186,7 +186,7 @@ function isCounts(value: PickleValue | undefined): value is PickleTuple {
   return value instanceof PickleTuple && value.items.every(isCount);
 }
 
-/** A name from a file as it may stand in a message: short, one line, printable. */
+/** A name from a file as it may are in a message: short, one line, printable. */
 export function printable(name: string): string {
   const clean = name.replace(/[^\x20-\x7e]/g, '?');
   return clean.length > 100 ? `${clean.slice(0, 100)}…` : clean;

@@ -81,7 +81,7 @@ export function keyActions(stage: Stage, state: ViewerState): KeyAction[] {
         }),
     },
   ];
-  if (!state.data.truth) return actions;
+  if (!state.data.groundTruth) return actions;
   return [
     ...actions,
     {
@@ -90,7 +90,7 @@ export function keyActions(stage: Stage, state: ViewerState): KeyAction[] {
       does: 'true cells on or off',
       act: () =>
         state.change((now) => {
-          now.showTruth = !now.showTruth;
+          now.showGroundTruth = !now.showGroundTruth;
         }),
     },
     {

@@ -5,7 +5,7 @@ import { listenToPointer } from './pointer';
 import { Stage } from './stage';
 import { ViewerState } from './state';
 
-/** Begins once the picture can be drawn. */
+/** Begins once the image can be drawn. */
 async function start(): Promise<void> {
   const data = JSON.parse(part('data').textContent ?? '') as ViewerData;
   const picture = part<HTMLImageElement>('picture');

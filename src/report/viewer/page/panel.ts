@@ -137,14 +137,14 @@ function buildLayers(state: ViewerState): void {
       },
     ),
   );
-  if (!state.data.truth) return;
+  if (!state.data.groundTruth) return;
   layers.append(
     toggle(
       state,
       'true cells',
-      () => state.showTruth,
+      () => state.showGroundTruth,
       (on) => {
-        state.showTruth = on;
+        state.showGroundTruth = on;
       },
     ),
     toggle(
@@ -161,12 +161,12 @@ function buildLayers(state: ViewerState): void {
   const update = (): void => {
     const { ofCell, found } = state.outcomes();
     const hits = [...ofCell.values()].filter((outcome) => outcome === 'hit').length;
-    const missed = (state.data.truth?.length ?? 0) - found.size;
+    const missed = (state.data.groundTruth?.length ?? 0) - found.size;
     legend.replaceChildren(
       swatch(OUTCOME_COLOURS.hit),
       ` ${hits} hits  `,
-      swatch(OUTCOME_COLOURS['false alarm']),
-      ` ${ofCell.size - hits} false alarms  `,
+      swatch(OUTCOME_COLOURS['false positive']),
+      ` ${ofCell.size - hits} false positives  `,
       swatch(OUTCOME_COLOURS.missed),
       ` ${missed} missed (dashed)`,
     );

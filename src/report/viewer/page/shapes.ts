@@ -40,7 +40,7 @@ export function makeShape({ rings }: ViewedShape): Shape {
   return { path, corners, box: [left, top, right, bottom] };
 }
 
-/** Whether the point (x, y) of the image lies in the shape (even-odd rule; edges are upright or level). */
+/** Whether the point (x, y) of the image is in the shape (even-odd rule; edges are upright or level). */
 export function holds({ box, corners }: Shape, x: number, y: number): boolean {
   if (x < box[0] || y < box[1] || x >= box[2] || y >= box[3]) return false;
   let inside = false;

@@ -4,7 +4,7 @@ import type { ViewerState } from './state';
 
 export const OUTCOME_COLOURS = {
   hit: '#00B7FF',
-  'false alarm': '#FF5A1F',
+  'false positive': '#FF5A1F',
   missed: '#FFD400',
   found: '#FFFFFF',
 };
@@ -13,7 +13,7 @@ export const OUTCOME_COLOURS = {
 export class Stage {
   private camera: Camera;
   private readonly cells: readonly Shape[];
-  private readonly truth: readonly Shape[];
+  private readonly groundTruth: readonly Shape[];
   private readonly context: CanvasRenderingContext2D;
   private asked = false;
 
@@ -24,7 +24,7 @@ export class Stage {
   ) {
     this.context = canvas.getContext('2d') as CanvasRenderingContext2D;
     this.cells = state.data.cells.map(makeShape);
-    this.truth = (state.data.truth ?? []).map(makeShape);
+    this.groundTruth = (state.data.groundTruth ?? []).map(makeShape);
     this.camera = wholeImage(state.data, this.size());
     state.onChange(() => this.redraw());
     let fitted = this.size();
@@ -119,12 +119,12 @@ export class Stage {
         state.byOutcome && outcome ? OUTCOME_COLOURS[outcome] : classes[cells[row].label - 1].colour;
       this.outline(this.cells[row], colour, 2, [], row === state.hovered || row === state.chosen);
     }
-    if (!state.showTruth) return;
-    (state.data.truth ?? []).forEach(({ label }, row) => {
+    if (!state.showGroundTruth) return;
+    (state.data.groundTruth ?? []).forEach(({ label }, row) => {
       if (state.hiddenClasses.has(label)) return;
       const missed = !found.has(row);
       this.outline(
-        this.truth[row],
+        this.groundTruth[row],
         missed ? OUTCOME_COLOURS.missed : OUTCOME_COLOURS.found,
         missed ? 2.5 : 1.5,
         [5, 4],

@@ -1,14 +1,14 @@
 import type { ViewedCell, ViewerData } from '../viewer_data';
 
-/** What a cell turned out to be, where the truth is known. */
-export type Outcome = 'hit' | 'false alarm';
+/** What a cell turned out to be, where the ground truth is known. */
+export type Outcome = 'hit' | 'false positive';
 
 /** What the person has chosen to see. Every change is told to those who asked. */
 export class ViewerState {
   threshold: number;
   readonly hiddenClasses: Set<number> = new Set();
   showCells = true;
-  showTruth = false;
+  showGroundTruth = false;
   byOutcome = false;
   /** Row of the cell under the pointer, and of the one that was chosen; -1 for none. */
   hovered = -1;
@@ -51,7 +51,7 @@ export class ViewerState {
       if (score < this.threshold) return;
       const hit = match >= 0 && !found.has(match);
       if (hit) found.add(match);
-      ofCell.set(row, hit ? 'hit' : 'false alarm');
+      ofCell.set(row, hit ? 'hit' : 'false positive');
     });
     return { ofCell, found };
   }
