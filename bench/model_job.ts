@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { MODELS, type ModelName } from '../src/config/architectures';
+import type { ArchitectureName } from '../src/config/architectures';
+import { networkOf } from '../src/config/schema';
 import { MaskRcnn } from '../src/models/mask_rcnn';
 import type { ModelImage, Target } from '../src/models/transform';
 import { assign } from '../src/models/weights/load_state';
@@ -10,7 +11,7 @@ import type { Precision } from '../src/runtime/precision';
 
 /** What both sides of a model benchmark work on: a function of its three values. */
 export interface ModelJob {
-  readonly model: ModelName;
+  readonly model: ArchitectureName;
   /** Side of the square image, pixels: what the network sees, since nothing resizes it. */
   readonly size: number;
   readonly cells: number;
@@ -18,7 +19,7 @@ export interface ModelJob {
 
 /** The model with the generated weights of the golden files: sane activations, many detections. */
 export function buildJobModel({ model: name }: ModelJob, precision: Precision = 'float32'): MaskRcnn {
-  const config = { ...MODELS[name], image: { ...MODELS[name].image, resize: 'never' as const } };
+  const config = { ...networkOf(name), image: { ...networkOf(name).image, resize: 'never' as const } };
   const model = new MaskRcnn(config, null, precision);
   for (const parameter of model.parameters.all())
     assign(parameter, generateTensor(name, parameter.name, parameter.torchShape));

@@ -3,7 +3,7 @@
 
 import * as fs from 'node:fs';
 import * as readline from 'node:readline';
-import type { ModelName } from '../src/config/architectures';
+import type { ArchitectureName } from '../src/config/architectures';
 import { peakRssMb } from '../src/core/process';
 import type { MaskRcnn } from '../src/models/mask_rcnn';
 import { affine } from '../src/nn/linear';
@@ -15,7 +15,7 @@ import { buildJobModel, type ModelJob } from './model_job';
 import { predictionWork, trainingWork, untraced } from './model_work';
 
 async function main([name, size, cells, task, precision, trace]: readonly string[]): Promise<void> {
-  const job: ModelJob = { model: name as ModelName, size: Number(size), cells: Number(cells) };
+  const job: ModelJob = { model: name as ArchitectureName, size: Number(size), cells: Number(cells) };
   const chosen = precision === 'auto' ? choosePrecision().precision : (precision as Precision);
   const rates = { float32: matmulRate('float32'), bfloat16: matmulRate('bfloat16') };
   const model = buildJobModel(job, chosen);

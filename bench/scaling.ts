@@ -1,7 +1,7 @@
 // How a training step grows with pixels and cells: node dist/bench/scaling.js MODEL OUT.png   -> one JSON line, and a plot
 
 import * as fs from 'node:fs';
-import type { ModelName } from '../src/config/architectures';
+import type { ArchitectureName } from '../src/config/architectures';
 import { PALETTE } from '../src/plots/canvas';
 import type { Figure, Trace } from '../src/plots/figure';
 import { figureToSvg, svgToPng } from '../src/plots/svg';
@@ -40,7 +40,7 @@ function termsOf(events: readonly TraceEvent[]): Terms {
 }
 
 /** The least of several steps, term by term: what else the machine does only adds. */
-function measure(model: ModelName, precision: Precision, size: number, cells: number): Point {
+function measure(model: ArchitectureName, precision: Precision, size: number, cells: number): Point {
   const job = { model, size, cells };
   const network = buildJobModel(job, precision);
   const work = trainingWork(network, job);
@@ -90,7 +90,7 @@ function figure(points: readonly Point[], title: string): Figure {
 function main([model, out]: readonly string[]): void {
   const { precision } = choosePrecision();
   const points = SIZES.flatMap((size) =>
-    CELLS.map((cells) => measure(model as ModelName, precision, size, cells)),
+    CELLS.map((cells) => measure(model as ArchitectureName, precision, size, cells)),
   );
   const growth = Object.fromEntries(Object.keys(points[0].terms).map((term) => [term, excess(points, term)]));
   fs.writeFileSync(out, svgToPng(figureToSvg(figure(points, `${model}, ${precision}`))));

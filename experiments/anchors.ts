@@ -2,7 +2,7 @@
 // The report: with anchors of 8-128 and class thresholds AP50 rises from 0.340 to about 0.40. Its NMS of 0.7 is the
 // library's own default for proposals, so nothing changes there; `box_nms` is what the text may have meant.
 //   npx cytobench experiment anchors --data DIR --preset cpu --seeds 0,1,2      about 5 minutes a run on one core
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'anchors',

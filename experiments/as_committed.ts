@@ -3,7 +3,7 @@
 // lower, augmentation was lost through a shared data set, normalisation ran twice, validation ran in training mode, empty
 // images got a false box, and tiles of one image stood on both sides of the split (`data split --group-by none` shows it).
 //   npx cytobench experiment as_committed --data DIR --preset cpu      about 5 minutes a variant on one core
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 const committed = {
   model: {

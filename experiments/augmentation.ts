@@ -1,7 +1,7 @@
 // Augmentation none, basic (flips, quarter turns), full (also colour, distortion, blur), all else equal.
 // The report: AP50 0.412, 0.438 (+6.3 %), 0.455 (+10.4 %); one seed, one split, no interval.
 //   npx cytobench experiment augmentation --data DIR --preset cpu --seeds 0,1,2      about 5 minutes a run on one core
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'augmentation',

@@ -2,7 +2,7 @@
 // The report: AP50 about 0.340, from ImageNet weights as its text says; its code starts from COCO weights.
 //   npx cytobench experiment baseline --data DIR --preset cpu      about 5 minutes a variant on one core
 //   npx cytobench experiment baseline --data DIR --preset full     30 epochs, for a GPU
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'baseline',
@@ -15,7 +15,7 @@ export const experiment = {
       words: 'base model about 0.340; a model that has learned nothing has 0',
     },
   ],
-  sections: ['curves', 'pictures'],
+  sections: ['curves', 'examples'],
   config: {
     model: { anchors: { sizes: [[32], [64], [128], [256], [512]] } },
     augmentation: { level: 'none' },

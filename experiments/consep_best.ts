@@ -3,12 +3,12 @@
 // the weights; and is let to find 600 cells an image.
 //   npx cytobench train consep_best --data DIR --split SPLIT.json --preset cpu      about 55 minutes on one core
 //   npx cytobench train consep_best:all --data DIR --preset cpu                     every tile, for a submission
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'consep_best',
   claim: '',
-  sections: ['curves', 'refinement', 'pictures'],
+  sections: ['curves', 'refinement', 'examples'],
   config: {
     model: {
       architecture: 'efficientnet_lite0_fpn',

@@ -1,7 +1,7 @@
 // The recipe of a published comparison: the light model on CoNSeP crops, as torchvision was trained with it.
 // torchvision's light model reaches AP50 0.291 after 1,750 steps and 0.359 after 3,500 (masks, 300 detections).
 //   npx cytobench train consep_mark --data DIR --split SPLIT.json --preset cpu    about 30 minutes on two cores
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'consep_mark',

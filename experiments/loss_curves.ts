@@ -1,7 +1,7 @@
 // Losses over up to 30 epochs: all five terms, training and validation, learning rate, early stopping.
 // The report: training falls from above 1 to near 0.5, validation stays near 0.8 from about epoch 5.
 //   npx cytobench experiment loss_curves --data DIR --preset cpu      at most 10 minutes on two cores
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'loss_curves',

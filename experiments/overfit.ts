@@ -4,12 +4,12 @@
 //   npx cytobench train overfit:light --preset cpu                       synthetic tissue: AP50 over 0.95 in about 8 minutes
 //   npx cytobench train overfit:resnet18 --preset cpu                    random weights, live norms: over 0.80
 //   npx cytobench train overfit:light --preset cpu --data DIR            eight images of your own
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'overfit',
   claim: '',
-  sections: ['curves', 'pictures'],
+  sections: ['curves', 'examples'],
   config: {
     data: { synthetic: { images: 8, width: 256, height: 256, seed: 1 }, limit: 8 },
     augmentation: { level: 'none', crop: null, scale: 1 },

@@ -2,12 +2,12 @@
 // The report claims nothing about it.
 //   npm run demo                                                                  synthetic tissue
 //   npx cytobench train quickstart --data DIR --preset cpu                        real cells, about 10 minutes on two cores
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'quickstart',
   claim: '',
-  sections: ['curves', 'pictures'],
+  sections: ['curves', 'examples'],
   config: {},
   variants: {
     base: {},

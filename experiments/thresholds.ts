@@ -2,7 +2,7 @@
 // The report: thresholds 0.25, 0.22, 0.20, 0.18 raise AP50 from 0.442 to 0.455; two of them are not on its own grid, and no
 // threshold can raise COCO's AP, which ranks all detections: it only cuts the tail of the curve.
 //   npx cytobench experiment thresholds --data DIR --preset cpu      about 5 minutes on one core
-import type { Experiment } from '../src/config/schema';
+import type { Experiment } from '../src/config/experiment';
 
 export const experiment = {
   name: 'thresholds',

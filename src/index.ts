@@ -1,6 +1,7 @@
+export type { Experiment } from './config/experiment';
 export { experimentNames, findExperiment } from './config/experiments';
 export { resolveConfig } from './config/resolve';
-export type { Experiment, ExperimentConfig } from './config/schema';
+export type { ExperimentConfig } from './config/schema';
 // What a notebook imports: import { … } from 'cytobench'.
 export { CytobenchError } from './core/errors';
 export { cellAreas, type Dataset, openDataset } from './data/dataset';

@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Command } from 'commander';
+import { BACKBONES } from '../config/architectures';
 import { CytobenchError, describeError } from '../core/errors';
 import { PACKAGE_ROOT } from '../core/package_root';
-import { imageNetWeights, weightsCache } from '../models/weights/fetch';
+import { packagedWeights, weightsCache } from '../models/weights/fetch';
 import { chosenThreads } from '../runtime/device';
 import { answer, type CommonOptions, withCommonOptions } from './command';
 
@@ -80,7 +81,11 @@ function diagnose(): Check[] {
       browser,
       'Only images of pages and their tests need one. Debian: apt-get install chromium.',
     ),
-    check('light weights', () => imageNetWeights('efficientnet_lite0'), 'Run `npm run setup`.'),
+    ...Object.entries(BACKBONES).flatMap(([name, { imageNet }]) =>
+      'packaged' in imageNet
+        ? [check(`weights ${name}`, () => packagedWeights(imageNet.packaged), 'Run `npm run setup`.')]
+        : [],
+    ),
     check(
       'weights cache',
       () => `${weightsCache()}${fs.existsSync(weightsCache()) ? '' : ' (made when first used)'}`,

@@ -1,9 +1,10 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Command } from 'commander';
+import type { Experiment } from '../config/experiment';
 import { findExperiment } from '../config/experiments';
 import { resolveConfig, variantOf } from '../config/resolve';
-import { type Experiment, PRESETS, type PresetName } from '../config/schema';
+import { PRESETS, type PresetName } from '../config/setting';
 import { nearestName, UsageError } from '../core/errors';
 import { readJson } from '../core/files';
 import type { FinishedRun } from '../runs/executors/in_process';

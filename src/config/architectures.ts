@@ -1,140 +1,111 @@
-export type BackboneName = 'resnet18' | 'resnet50' | 'efficientnet_lite0';
+/** What a backbone is built from; its family names the file of src/models/backbones that builds it. */
+export type BackboneSpec =
+  | {
+      readonly family: 'resnet';
+      readonly block: 'basic' | 'bottleneck';
+      /** Blocks of the four stages. */
+      readonly depths: readonly [number, number, number, number];
+    }
+  | {
+      readonly family: 'efficientnet_lite';
+      /** Factors on the channels and the repeats of EfficientNet-Lite0. */
+      readonly width: number;
+      readonly depth: number;
+    };
 
-/**
- * Everything a Mask R-CNN is built from. All of it is read at construction; nothing can be set afterwards.
- * Beside each value: torchvision's default -> the report's, where they differ.
- */
-export interface MaskRcnnConfig {
-  readonly backbone: BackboneName;
-  /** Norms of the backbone. torchvision: frozen with pretrained weights, live in v2. */
-  readonly norm: 'frozen' | 'live';
-  /** Epsilon of the backbone's norms: 1e-5; 1e-3 in EfficientNet-Lite; 0 for maskrcnn_resnet50_fpn_coco. */
-  readonly normEpsilon: number;
-  /** Live norms in the pyramid and the heads (v2) or none (v1). */
-  readonly headNorm: 'none' | 'live';
-  /** Classes with the background: 91 for COCO -> 5. */
-  readonly numClasses: number;
-  /** Channels of the pyramid: 256; 128 in the light model. */
-  readonly fpnChannels: number;
-  readonly image: {
-    /** Mean and standard deviation per channel, for pixels in 0..1. */
-    readonly mean: readonly number[];
-    readonly std: readonly number[];
-    /**
-     * When the model resizes: 'always'; 'testing', which is what torchvision's `_skip_resize` comes to; 'never', so that
-     * the size chosen by augmentation or prediction is what the network sees.
-     */
-    readonly resize: 'always' | 'testing' | 'never';
-    /** Shorter side after resizing: 800. */
-    readonly minSize: number;
-    /** Limit of the longer side: 1333. */
-    readonly maxSize: number;
-  };
-  readonly anchors: {
-    /** Sides in pixels, one list a level: 32, 64, 128, 256, 512 -> 8, 16, 32, 64, 128. */
-    readonly sizes: readonly (readonly number[])[];
-    /** Height over width: 0.5, 1, 2. */
-    readonly aspectRatios: readonly number[];
-  };
-  readonly rpn: {
-    /** 3 x 3 convolutions in the head: 1; 2 in v2. */
-    readonly convDepth: number;
-    /** Proposals before NMS, per level: 2000 -> 2000 asked for by the text. */
-    readonly preNmsTopNTrain: number;
-    readonly preNmsTopNTest: number;
-    /** Proposals after NMS, per image: 2000 in training, 1000 in testing. */
-    readonly postNmsTopNTrain: number;
-    readonly postNmsTopNTest: number;
-    /** 0.7, the report's value too. */
-    readonly nmsThreshold: number;
-    readonly foregroundIou: number;
-    readonly backgroundIou: number;
-    readonly batchSizePerImage: number;
-    readonly positiveFraction: number;
-  };
-  readonly box: {
-    /** 'mlp': two fully connected layers; 'conv': four convolutions with norms and one such layer (v2). */
-    readonly head: 'mlp' | 'conv';
-    /** Width of the fully connected layers: 1024; 512 in the light model. */
-    readonly representationSize: number;
-    readonly foregroundIou: number;
-    readonly batchSizePerImage: number;
-    readonly positiveFraction: number;
-    /** Detections below this score are dropped: 0.05. */
-    readonly scoreThreshold: number;
-    /** 0.5 within a class. */
-    readonly nmsThreshold: number;
-    /** Per image, all classes: 100 -> 300. */
-    readonly detectionsPerImage: number;
-  };
-  readonly mask: {
-    /** Convolutions of the mask head: 4. */
-    readonly depth: number;
-  };
+/** Where ImageNet weights come from: a file that torchvision publishes, or one that the set-up fetches with the packages. */
+export type ImageNetWeights = { readonly published: string } | { readonly packaged: string };
+
+interface BackboneEntry {
+  readonly spec: BackboneSpec;
+  readonly imageNet: ImageNetWeights;
 }
 
-const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
-const TENSORFLOW = {
-  mean: [127 / 255, 127 / 255, 127 / 255],
-  std: [128 / 255, 128 / 255, 128 / 255],
-} as const;
+/** Every backbone. Each gives an architecture of its name with `_fpn`. */
+export const BACKBONES = {
+  resnet18: {
+    spec: { family: 'resnet', block: 'basic', depths: [2, 2, 2, 2] },
+    imageNet: { published: 'resnet18' },
+  },
+  resnet50: {
+    spec: { family: 'resnet', block: 'bottleneck', depths: [3, 4, 6, 3] },
+    imageNet: { published: 'resnet50' },
+  },
+  efficientnet_lite0: {
+    spec: { family: 'efficientnet_lite', width: 1, depth: 1 },
+    imageNet: { packaged: 'efficientnet-lite0-57934424.pth' },
+  },
+} as const satisfies Record<string, BackboneEntry>;
 
-/** torchvision's defaults, with the report's anchors, classes and detections an image. */
-const resnet50Fpn: MaskRcnnConfig = {
-  backbone: 'resnet50',
-  norm: 'frozen',
-  normEpsilon: 1e-5,
-  headNorm: 'none',
-  numClasses: 5,
-  fpnChannels: 256,
-  image: { ...IMAGENET, resize: 'always', minSize: 800, maxSize: 1333 },
-  anchors: { sizes: [[8], [16], [32], [64], [128]], aspectRatios: [0.5, 1, 2] },
-  rpn: {
-    convDepth: 1,
-    preNmsTopNTrain: 2000,
-    preNmsTopNTest: 1000,
-    postNmsTopNTrain: 2000,
-    postNmsTopNTest: 1000,
-    nmsThreshold: 0.7,
-    foregroundIou: 0.7,
-    backgroundIou: 0.3,
-    batchSizePerImage: 256,
-    positiveFraction: 0.5,
-  },
-  box: {
-    head: 'mlp',
-    representationSize: 1024,
-    foregroundIou: 0.5,
-    batchSizePerImage: 512,
-    positiveFraction: 0.25,
-    scoreThreshold: 0.05,
-    nmsThreshold: 0.5,
-    detectionsPerImage: 300,
-  },
-  mask: { depth: 4 },
-};
+export type BackboneName = keyof typeof BACKBONES;
+export const BACKBONE_NAMES: readonly BackboneName[] = Object.keys(BACKBONES) as BackboneName[];
 
-/** The named architectures. A model is one of them with differences. */
-export const MODELS = {
-  resnet50_fpn: resnet50Fpn,
-  resnet18_fpn: { ...resnet50Fpn, backbone: 'resnet18' },
-  resnet50_fpn_v2: {
-    ...resnet50Fpn,
-    norm: 'live',
-    headNorm: 'live',
-    rpn: { ...resnet50Fpn.rpn, convDepth: 2 },
-    box: { ...resnet50Fpn.box, head: 'conv' },
-  },
-  efficientnet_lite0_fpn: {
-    ...resnet50Fpn,
-    backbone: 'efficientnet_lite0',
+/** The parts of `model` in which an architecture may differ from the defaults of schema.ts. */
+export interface NetworkDifferences {
+  readonly backbone: BackboneName;
+  readonly norm?: 'frozen' | 'live';
+  readonly normEpsilon?: number;
+  readonly headNorm?: 'none' | 'live';
+  readonly fpnChannels?: number;
+  readonly image?: {
+    readonly mean?: readonly number[];
+    readonly std?: readonly number[];
+    readonly resize?: 'always' | 'testing' | 'never';
+  };
+  readonly rpn?: Readonly<Record<string, number>>;
+  readonly box?: Readonly<Record<string, number | string>>;
+}
+
+interface ArchitectureEntry {
+  readonly network: NetworkDifferences;
+  /** Weights of the whole detector that torchvision publishes. */
+  readonly coco?: string;
+}
+
+/** TensorFlow's normalisation, (255 x - 127) / 128, as (x - mean) / std of pixels in 0..1. */
+const TENSORFLOW = { mean: [127 / 255, 127 / 255, 127 / 255], std: [128 / 255, 128 / 255, 128 / 255] };
+
+/** What the detectors on backbones of a family share. */
+const FAMILIES: Readonly<Record<BackboneSpec['family'], Omit<NetworkDifferences, 'backbone'>>> = {
+  // torchvision's defaults, with the report's anchors, classes and detections an image: those of schema.ts.
+  resnet: {},
+  // The light model: half of the pyramid's channels, half of the proposals.
+  efficientnet_lite: {
     normEpsilon: 1e-3,
     fpnChannels: 128,
-    image: { ...TENSORFLOW, resize: 'never', minSize: 800, maxSize: 1333 },
-    rpn: { ...resnet50Fpn.rpn, postNmsTopNTrain: 1000, postNmsTopNTest: 500 },
-    box: { ...resnet50Fpn.box, representationSize: 512, batchSizePerImage: 256 },
+    image: { ...TENSORFLOW, resize: 'never' },
+    rpn: { postNmsTopNTrain: 1000, postNmsTopNTest: 500 },
+    box: { representationSize: 512, batchSizePerImage: 256 },
   },
-} as const satisfies Record<string, MaskRcnnConfig>;
+};
 
-export type ModelName = keyof typeof MODELS;
-export const MODEL_NAMES: readonly ModelName[] = Object.keys(MODELS) as ModelName[];
+const onBackbone = (backbone: BackboneName, coco?: string): ArchitectureEntry => ({
+  network: { backbone, ...FAMILIES[BACKBONES[backbone].spec.family] },
+  coco,
+});
+
+/** A detector on every backbone, and the variants that differ in more than that. */
+export const ARCHITECTURES: Readonly<Record<ArchitectureName, ArchitectureEntry>> = {
+  ...(Object.fromEntries(BACKBONE_NAMES.map((name) => [`${name}_fpn`, onBackbone(name)])) as Record<
+    `${BackboneName}_fpn`,
+    ArchitectureEntry
+  >),
+  resnet50_fpn: onBackbone('resnet50', 'maskrcnn_resnet50_fpn_coco'),
+  resnet50_fpn_v2: {
+    network: {
+      backbone: 'resnet50',
+      norm: 'live',
+      headNorm: 'live',
+      rpn: { convDepth: 2 },
+      box: { head: 'conv' },
+    },
+    coco: 'maskrcnn_resnet50_fpn_v2_coco',
+  },
+};
+
+/** What `model.architecture` may name. */
+export type ArchitectureName = `${BackboneName}_fpn` | 'resnet50_fpn_v2';
+export const ARCHITECTURE_NAMES: readonly ArchitectureName[] = [
+  ...BACKBONE_NAMES.map((name) => `${name}_fpn` as const),
+  'resnet50_fpn_v2',
+];

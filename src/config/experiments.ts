@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { nearestName, UsageError } from '../core/errors';
 import { PACKAGE_ROOT } from '../core/package_root';
-import type { Experiment } from './schema';
+import type { Experiment } from './experiment';
 
 const FOLDER = path.join(PACKAGE_ROOT, 'dist', 'experiments');
 

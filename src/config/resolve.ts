@@ -1,14 +1,17 @@
 import { ConfigError, nearestName } from '../core/errors';
-import { MODEL_NAMES, type ModelName } from './architectures';
+import { ARCHITECTURE_NAMES, type ArchitectureName } from './architectures';
+import type { Experiment } from './experiment';
+import { renamedTo } from './legacy';
 import {
   checkConfig,
   type Differences,
   defaultConfig,
-  type Experiment,
   type ExperimentConfig,
-  PRESET_DIFFERENCES,
-  type PresetName,
+  presetDifferences,
+  SETTING_LIST,
+  SETTINGS,
 } from './schema';
+import type { PresetName } from './setting';
 
 export interface ResolveOptions {
   readonly variant?: string;
@@ -22,7 +25,7 @@ export interface ResolveOptions {
 export function resolveConfig(experiment: Experiment, options: ResolveOptions): ExperimentConfig {
   const variant = variantOf(experiment, options.variant);
   const layers: Differences<ExperimentConfig>[] = [
-    PRESET_DIFFERENCES[options.preset],
+    presetDifferences(options.preset),
     experiment.config,
     experiment.presets?.[options.preset] ?? {},
     experiment.variants[variant],
@@ -31,12 +34,13 @@ export function resolveConfig(experiment: Experiment, options: ResolveOptions): 
   ];
   const architecture = layers.reduce<string>(
     (name, layer) => layer.model?.architecture ?? name,
-    'resnet50_fpn_v2',
+    SETTINGS.model.architecture.value,
   );
-  if (!MODEL_NAMES.includes(architecture as ModelName)) throw unknown('model', architecture, MODEL_NAMES);
+  if (!ARCHITECTURE_NAMES.includes(architecture as ArchitectureName))
+    throw unknown('model', architecture, ARCHITECTURE_NAMES);
   const config = layers.reduce<unknown>(
     (merged, layer) => merge(merged, layer, ''),
-    defaultConfig(architecture as ModelName),
+    defaultConfig(architecture as ArchitectureName),
   ) as ExperimentConfig;
   const followed = layers.some((layer) => layer.model?.normEpsilon !== undefined)
     ? config
@@ -66,8 +70,8 @@ function unknown(what: string, name: string, known: readonly string[]): ConfigEr
   });
 }
 
-/** Keys whose own keys are free: every name may stand there. */
-const OPEN_KEYS = ['optimizer.learningRateMultipliers'];
+/** Keys whose own keys are free. */
+const OPEN_KEYS: readonly string[] = SETTING_LIST.filter(([, { open }]) => open).map(([key]) => key);
 
 /** `base` with `differences` laid over it. A key that the base does not have is an error naming the nearest one. */
 function merge(base: unknown, differences: unknown, path: string): unknown {
@@ -76,7 +80,8 @@ function merge(base: unknown, differences: unknown, path: string): unknown {
   for (const [key, value] of Object.entries(differences)) {
     const full = path ? `${path}.${key}` : key;
     if (!(key in base) && !OPEN_KEYS.includes(path)) {
-      const near = nearestName(full, leafKeys(base, path)) ?? nearestName(key, Object.keys(base));
+      const near =
+        renamedTo(full) ?? nearestName(full, leafKeys(base, path)) ?? nearestName(key, Object.keys(base));
       throw new ConfigError(`unknown setting "${full}"${near ? `; did you mean "${near}"?` : ''}`, {
         fix: `Known here: ${Object.keys(base).join(', ')}.`,
       });

@@ -1,168 +1,386 @@
-import { z } from 'zod';
+// Every setting of a run: its type and range, its default, its unit, its meaning, and what a preset changes.
+// Types, defaults, checks, `cytobench settings`, docs/settings.md and the completion in notebooks derive from here.
 import { ConfigError } from '../core/errors';
-import { type AugmentationLevel, checkTransforms, type Transform } from '../data/transforms/transforms';
-import { type MaskRcnnConfig, MODEL_NAMES, MODELS, type ModelName } from './architectures';
+import { checkTransforms, type Transform } from '../data/transforms/transforms';
+import { ARCHITECTURE_NAMES, ARCHITECTURES, type ArchitectureName, BACKBONE_NAMES } from './architectures';
+import {
+  build,
+  count,
+  decay,
+  either,
+  flag,
+  flatten,
+  list,
+  name,
+  named,
+  nonNegative,
+  nullable,
+  oneOf,
+  type PresetName,
+  positive,
+  type Setting,
+  setting,
+  share,
+  table,
+  text,
+  type Values,
+  whole,
+} from './setting';
 
-/** The size of a run. */
-export type PresetName = 'smoke' | 'cpu' | 'full';
-export const PRESETS: readonly PresetName[] = ['smoke', 'cpu', 'full'];
+const rgb = list(nonNegative, { length: 3 });
 
-export interface ModelSection extends MaskRcnnConfig {
-  readonly architecture: ModelName;
-  /**
-   * Where the weights start: 'starter' (trained on synthetic tissue, class predictors fresh), 'imagenet' (backbone),
-   * 'coco' (whole model), 'none' (random), or a file.
-   */
-  readonly weights: string;
-  /** Stages of the backbone that are not trained: parameters whose name starts with one of these. */
-  readonly freeze: readonly string[];
-}
+/** Every setting, section by section. Of `model`, an architecture changes some defaults: see architectures.ts. */
+export const SETTINGS = {
+  seed: setting(
+    whole,
+    0,
+    'Seed of everything random: initial weights, split, order of images, augmentation, sampling.',
+  ),
+  model: {
+    architecture: setting(
+      oneOf(ARCHITECTURE_NAMES),
+      'resnet50_fpn_v2',
+      'The detector: a backbone with a feature pyramid and Mask R-CNN heads.',
+      {
+        presets: { smoke: 'efficientnet_lite0_fpn', cpu: 'efficientnet_lite0_fpn' },
+      },
+    ),
+    weights: setting(
+      name,
+      'coco',
+      "Initial weights: 'imagenet' (the backbone), 'coco' (the whole model), 'none' (random), the name of a published file, or a .pth or .safetensors file. Default: coco where it is published, else imagenet.",
+    ),
+    freeze: setting(
+      list(text),
+      [],
+      'Parameters that are not trained: those whose name starts with one of these, such as "backbone.".',
+    ),
+    backbone: setting(
+      oneOf(BACKBONE_NAMES),
+      'resnet50',
+      'The network that makes the feature maps. An architecture sets it.',
+    ),
+    norm: setting(
+      oneOf(['frozen', 'live']),
+      'frozen',
+      'Batch norms of the backbone: frozen (their statistics are constants) or live (torchvision: live in v2).',
+    ),
+    normEpsilon: setting(
+      nonNegative,
+      1e-5,
+      "Epsilon of the backbone's norms: 1e-3 in EfficientNet-Lite, 0 with torchvision's maskrcnn_resnet50_fpn_coco weights.",
+    ),
+    headNorm: setting(
+      oneOf(['none', 'live']),
+      'none',
+      'Batch norms in the pyramid and the heads: live in v2.',
+    ),
+    numClasses: setting(count, 5, 'Classes with the background. A run takes it from its data.'),
+    fpnChannels: setting(count, 256, 'Channels of the feature pyramid.'),
+    image: {
+      mean: setting(
+        rgb,
+        [0.485, 0.456, 0.406],
+        'Mean of each channel that is subtracted from pixels in 0..1.',
+      ),
+      std: setting(
+        rgb,
+        [0.229, 0.224, 0.225],
+        'Standard deviation of each channel that pixels are divided by.',
+      ),
+      resize: setting(
+        oneOf(['always', 'testing', 'never']),
+        'always',
+        "When the model resizes images to minSize and maxSize: always, in testing alone (torchvision's _skip_resize), or never, so that the network sees images at the scale that augmentation.scale and validation.scale say.",
+      ),
+      minSize: setting(count, 800, 'Shorter side after the resize.', { unit: 'pixels' }),
+      maxSize: setting(count, 1333, 'Limit of the longer side after the resize.', { unit: 'pixels' }),
+    },
+    anchors: {
+      sizes: setting(
+        list(list(positive, { least: 1 }), {
+          length: 5,
+          message: 'one list of sizes for each of the 5 pyramid levels',
+        }),
+        [[8], [16], [32], [64], [128]],
+        "Sides of the anchors, one list a pyramid level. torchvision's: 32, 64, 128, 256, 512; the report's: 8 to 128.",
+        { unit: "pixels of the network's input" },
+      ),
+      aspectRatios: setting(
+        list(positive, { least: 1 }),
+        [0.5, 1, 2],
+        'Height over width of the anchors of every level.',
+      ),
+    },
+    rpn: {
+      convDepth: setting(
+        count,
+        1,
+        'Convolutions of 3 x 3 in the head of the region proposal network: 2 in v2.',
+      ),
+      preNmsTopNTrain: setting(count, 2000, 'Proposals before NMS, per pyramid level, in training.'),
+      preNmsTopNTest: setting(count, 1000, 'Proposals before NMS, per pyramid level, in testing.'),
+      postNmsTopNTrain: setting(count, 2000, 'Proposals after NMS, per image, in training.'),
+      postNmsTopNTest: setting(count, 1000, 'Proposals after NMS, per image, in testing.'),
+      nmsThreshold: setting(share, 0.7, 'IoU over which the NMS of proposals drops the one of lower score.'),
+      foregroundIou: setting(share, 0.7, 'IoU with a true cell from which an anchor is positive.'),
+      backgroundIou: setting(share, 0.3, 'IoU under which an anchor is negative.'),
+      batchSizePerImage: setting(
+        count,
+        256,
+        'Anchors sampled per image for the losses of the region proposal network.',
+      ),
+      positiveFraction: setting(share, 0.5, 'Largest share of positive anchors among those sampled.'),
+    },
+    box: {
+      head: setting(
+        oneOf(['mlp', 'conv']),
+        'mlp',
+        'Box head: mlp (two fully connected layers) or conv (four convolutions with norms and one such layer; v2).',
+      ),
+      representationSize: setting(count, 1024, 'Width of the fully connected layers of the box head.'),
+      foregroundIou: setting(share, 0.5, 'IoU with a true cell from which a proposal is positive.'),
+      batchSizePerImage: setting(
+        count,
+        512,
+        'Proposals sampled per image for the losses of box and mask head.',
+      ),
+      positiveFraction: setting(share, 0.25, 'Largest share of positive proposals among those sampled.'),
+      scoreThreshold: setting(share, 0.05, 'Detections under this score are dropped by the model.'),
+      nmsThreshold: setting(
+        share,
+        0.5,
+        'IoU over which the NMS of detections of one class drops the one of lower score.',
+      ),
+      detectionsPerImage: setting(
+        count,
+        300,
+        "Most detections of an image, all classes together. torchvision's: 100.",
+      ),
+    },
+    mask: {
+      depth: setting(count, 4, 'Convolutions of the mask head.'),
+    },
+  },
+  data: {
+    dir: setting(nullable(text), null, 'Folder in the dataset layout; null: synthetic tissue.'),
+    synthetic: {
+      images: setting(count, 24, 'Images of synthetic tissue.', { presets: { smoke: 16 } }),
+      width: setting(count, 256, 'Their width.', { unit: 'pixels', presets: { smoke: 128 } }),
+      height: setting(count, 256, 'Their height.', { unit: 'pixels', presets: { smoke: 128 } }),
+      seed: setting(whole, 1, 'Seed of the tissue.'),
+    },
+    // Four slides of synthetic tissue in smoke, two on each side: the fewest that an interval over groups needs.
+    validationShare: setting(
+      share,
+      0.2,
+      'Share of the groups (slides, patients) that are kept for validation.',
+      { presets: { smoke: 0.5 } },
+    ),
+    groupBy: setting(
+      nullable(text),
+      null,
+      'What part of an id names its group: none, prefix:N or regex:…; null: as dataset.json says, else each image its own.',
+    ),
+    minInstancePixels: setting(
+      count,
+      6,
+      'Instances of fewer pixels are not cells: after augmentation, as the network sees them.',
+      { unit: 'pixels' },
+    ),
+    limit: setting(nullable(count), null, 'Use only the first so many images; null: all.'),
+    sampling: setting(
+      oneOf(['uniform', 'rareClasses']),
+      'uniform',
+      'uniform: each image once an epoch; rareClasses: drawn with replacement, images of rare classes more often.',
+    ),
+    emptyImages: setting(
+      oneOf(['keep', 'skip', 'falseBox']),
+      'keep',
+      "Images without cells: keep (they train the proposals), skip, or falseBox (one cell of one pixel, as the report's code gave them).",
+    ),
+    onCorrupt: setting(
+      oneOf(['stop', 'skip']),
+      'stop',
+      'A file that cannot be read ends the run before it starts (stop), or is left out and counted (skip).',
+    ),
+  },
+  normalisation: {
+    times: setting(
+      oneOf([1, 2]),
+      1,
+      "How often the pixels are normalised: once; the report's code did it twice.",
+    ),
+  },
+  augmentation: {
+    level: setting(
+      oneOf(['none', 'basic', 'full']),
+      'full',
+      'What happens to training images after crop and scale, unless transforms lists it: none, basic (flips, quarter turns), full (colour, blur, distortion too).',
+      { presets: { smoke: 'basic', cpu: 'basic' } },
+    ),
+    transforms: setting(
+      nullable(named<Transform>('transforms')),
+      null,
+      "A list of one's own in place of the level's.",
+    ),
+    crop: setting(nullable(count), null, 'Side of a random crop; null: the whole image.', {
+      unit: 'pixels of the file',
+      presets: { cpu: 256 },
+    }),
+    scale: setting(
+      positive,
+      1,
+      "Scale at which the network sees training images: pixels of the network's input per pixel of the file.",
+      { presets: { cpu: 1.5 } },
+    ),
+    minVisible: setting(share, 0.25, 'A cell of which a crop leaves less than this share is dropped.'),
+  },
+  training: {
+    epochs: setting(count, 30, 'Passes over the training images.'),
+    steps: setting(nullable(count), null, 'Optimizer steps; where it is not null it overrides epochs.', {
+      presets: { smoke: 6, cpu: 400 },
+    }),
+    batchSize: setting(count, 2, 'Images in a batch.', { presets: { smoke: 1, cpu: 1 } }),
+    accumulate: setting(count, 1, 'Batches whose gradients are averaged into one step.'),
+    workers: setting(whole, 1, 'Threads that decode and augment images.', { presets: { smoke: 0 } }),
+    clipNorm: setting(
+      nullable(positive),
+      null,
+      'Largest norm of all gradients together; null: no clipping.',
+      { presets: { cpu: 10 } },
+    ),
+    emaDecay: setting(
+      nullable(decay),
+      null,
+      'Decay of a running average of the weights, which is what is validated and kept as best; null: none.',
+    ),
+    checkpointMinutes: setting(
+      positive,
+      5,
+      'Time between checkpoints within an epoch; each epoch ends with one.',
+      { unit: 'minutes' },
+    ),
+  },
+  optimizer: {
+    kind: setting(
+      oneOf(['sgd', 'adamw']),
+      'sgd',
+      'SGD with momentum, or AdamW (Loshchilov and Hutter 2019).',
+    ),
+    learningRate: setting(positive, 0.001, 'Base learning rate, before schedule and multipliers.', {
+      presets: { cpu: 0.005 },
+    }),
+    momentum: setting(share, 0.9, 'sgd: momentum.'),
+    weightDecay: setting(nonNegative, 0.0005, 'sgd: added to the gradient; adamw: taken from the weight.', {
+      presets: { cpu: 0.0001 },
+    }),
+    beta1: setting(decay, 0.9, 'adamw: decay of the mean of the gradients.'),
+    beta2: setting(decay, 0.999, 'adamw: decay of the mean of their squares.'),
+    epsilon: setting(positive, 1e-8, 'adamw: added to the denominator.'),
+    learningRateMultipliers: setting(
+      table(nonNegative),
+      {},
+      'Multipliers of the learning rate, by the beginning of the name of a parameter, such as {"backbone.": 0.1}.',
+    ),
+  },
+  schedule: {
+    kind: setting(
+      oneOf(['constant', 'steps', 'cosine', 'plateau']),
+      'plateau',
+      'How the learning rate changes: constant, steps (by milestones), cosine, or plateau (when the validation loss stops falling).',
+      { presets: { cpu: 'steps' } },
+    ),
+    warmupSteps: setting(whole, 0, 'Steps over which the rate rises linearly from warmupFactor of itself.', {
+      presets: { cpu: 100 },
+    }),
+    warmupFactor: setting(share, 0.001, 'Share of the rate at the first step of the warm-up.'),
+    milestones: setting(
+      list(share),
+      [0.7, 0.9],
+      'steps: shares of the run after which the rate is multiplied by factor.',
+    ),
+    factor: setting(share, 0.5, 'steps and plateau: what the rate is multiplied by.', {
+      presets: { cpu: 0.1 },
+    }),
+    patience: setting(
+      whole,
+      3,
+      'plateau: epochs without a better validation loss, counted from startEpoch.',
+      { unit: 'epochs' },
+    ),
+    startEpoch: setting(whole, 5, 'plateau: the first epoch that counts.', { unit: 'epochs' }),
+    minLearningRate: setting(nonNegative, 1e-5, 'The base rate never falls below this.'),
+  },
+  validation: {
+    on: setting(
+      oneOf(['val', 'train']),
+      'val',
+      'val: the images kept for it; train: the training images themselves, to see a model overfit.',
+    ),
+    mode: setting(
+      oneOf(['evaluation', 'training']),
+      'evaluation',
+      "How losses are computed: evaluation (norms as in testing, fixed sampling) or training (as the report's code: random samples, and running statistics that are updated).",
+    ),
+    atStart: setting(
+      flag,
+      false,
+      'Also validate once before the first step, to see what the initial weights find.',
+    ),
+    every: setting(whole, 1, 'Epochs between validations; the last epoch is always validated. 0: never.', {
+      unit: 'epochs',
+      presets: { cpu: 0 },
+    }),
+    images: setting(
+      nullable(count),
+      null,
+      'Most images of a validation during training; null: all. `evaluate` always takes all.',
+      { presets: { smoke: 2 } },
+    ),
+    scale: setting(
+      positive,
+      1,
+      'Scale at which the network sees whole images, in validation and prediction: pixels of its input per pixel of the file.',
+      { presets: { cpu: 1.5 } },
+    ),
+    maxDets: setting(count, 300, "COCO's limit on detections, per image and class."),
+  },
+  earlyStopping: {
+    patience: setting(
+      nullable(count),
+      5,
+      'Validations without an improvement of the loss by minimumChange after which training stops; null: never.',
+      { presets: { cpu: null } },
+    ),
+    minimumChange: setting(nonNegative, 0.001, 'The least improvement that counts.'),
+  },
+  prediction: {
+    scoreThresholds: setting(
+      either(share, list(share, { least: 1 })),
+      0.5,
+      'Score from which a detection counts for PQ, AJI, F1 and counts: one for all classes, or one each.',
+    ),
+  },
+  runtime: {
+    precision: setting(
+      oneOf(['auto', 'float32', 'bfloat16']),
+      'float32',
+      'Precision of products: auto is bfloat16 where a short measurement says that the processor gains from it. A run keeps what was chosen when it is resumed.',
+      { presets: { cpu: 'auto' } },
+    ),
+    threads: setting(nullable(count), null, 'Threads of the native runtime; null: all cores.'),
+  },
+  logging: {
+    tensorboard: setting(flag, false, 'Also write TensorBoard event files.'),
+  },
+};
 
-export interface DataSection {
-  /** A folder in the data set layout; null: synthetic tissue of `synthetic`. */
-  readonly dir: string | null;
-  readonly synthetic: {
-    readonly images: number;
-    readonly width: number;
-    readonly height: number;
-    readonly seed: number;
-  };
-  /** Share of the groups kept for validation. */
-  readonly validationShare: number;
-  /** none, prefix:N or regex:…: what part of an id names its group; null: `dataset.json`, else each image its own. */
-  readonly groupBy: string | null;
-  /** Instances of fewer pixels are not cells: after augmentation, in pixels the network sees. */
-  readonly minInstancePixels: number;
-  /** Use the first so many images alone; null: all. */
-  readonly limit: number | null;
-  /** uniform: each image once an epoch; rareClasses: drawn with replacement, images of rare classes more often. */
-  readonly sampling: 'uniform' | 'rareClasses';
-  /** keep: an image without cells trains the proposals; skip: it is left out; falseBox: it gets one cell of one pixel, as the report's code gave it. */
-  readonly emptyImages: 'keep' | 'skip' | 'falseBox';
-  /** A file that cannot be read ends the run before it starts, or is left out and counted. */
-  readonly onCorrupt: 'stop' | 'skip';
-}
+/** Everything that a run is made of. Plain data: the `config` of `config.json`. */
+export interface ExperimentConfig extends Values<typeof SETTINGS> {}
 
-export interface NormalisationSection {
-  /** How often mean and standard deviation are taken out of the pixels: once; the report's code did it twice. */
-  readonly times: 1 | 2;
-}
-
-export interface AugmentationSection {
-  /** What happens after crop and scaling, unless `transforms` says it. */
-  readonly level: AugmentationLevel;
-  /** A list of one's own in place of the level's. */
-  readonly transforms: readonly Transform[] | null;
-  /** Side of a random crop in pixels of the file; null: the whole image. */
-  readonly crop: number | null;
-  /** Factor by which the crop is scaled for the network. */
-  readonly scale: number;
-  /** A cell of which less than this share is left after a crop goes. */
-  readonly minVisible: number;
-}
-
-export interface TrainingSection {
-  readonly epochs: number;
-  /** Optimizer steps; overrides `epochs` where it is not null. */
-  readonly steps: number | null;
-  readonly batchSize: number;
-  /** Batches whose gradients are averaged into one step. */
-  readonly accumulate: number;
-  /** Threads that decode and augment. */
-  readonly workers: number;
-  /** Largest norm of all gradients together; null: no clipping. */
-  readonly clipNorm: number | null;
-  /** Decay of a running average of the weights, which is what is validated and kept as best; null: none. */
-  readonly emaDecay: number | null;
-  /** Minutes between checkpoints within an epoch; each epoch ends with one. */
-  readonly checkpointMinutes: number;
-}
-
-export interface OptimizerSection {
-  readonly kind: 'sgd' | 'adamw';
-  readonly learningRate: number;
-  /** sgd */
-  readonly momentum: number;
-  /** sgd: added to the gradient; adamw: taken from the weight (Loshchilov and Hutter 2019). */
-  readonly weightDecay: number;
-  /** adamw */
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  /** Factors of the learning rate by the beginning of a parameter's name. */
-  readonly learningRateMultipliers: Readonly<Record<string, number>>;
-}
-
-export interface ScheduleSection {
-  readonly kind: 'constant' | 'steps' | 'cosine' | 'plateau';
-  /** Steps over which the rate rises linearly from `warmupFactor` of itself. */
-  readonly warmupSteps: number;
-  readonly warmupFactor: number;
-  /** steps: shares of the run after which the rate is multiplied by `factor`. */
-  readonly milestones: readonly number[];
-  readonly factor: number;
-  /** plateau: epochs without a better validation loss, counted from `startEpoch`. */
-  readonly patience: number;
-  readonly startEpoch: number;
-  readonly minLearningRate: number;
-}
-
-export interface ValidationSection {
-  /** val: the images kept for it; train: the training images themselves, to see a model overfit. */
-  readonly on: 'val' | 'train';
-  /** Losses as in testing with fixed sampling; `training`: as the report's code, random samples and moving norms. */
-  readonly mode: 'evaluation' | 'training';
-  /** Epochs between validations; the last epoch is always validated. 0: never. */
-  readonly every: number;
-  /** Also once before the first step, to see what the starting weights find. */
-  readonly atStart: boolean;
-  /** At most this many images each time; null: all. The final evaluation always takes all. */
-  readonly images: number | null;
-  /** Factor by which whole images are scaled for the network. */
-  readonly scale: number;
-  /** COCO's limit, per image and class. */
-  readonly maxDets: number;
-}
-
-export interface EarlyStoppingSection {
-  /** Validations without an improvement of the loss by `minimumChange`; null: never stop early. */
-  readonly patience: number | null;
-  readonly minimumChange: number;
-}
-
-export interface PredictionSection {
-  /** Score from which a detection counts for PQ, AJI, F1 and counts: one for all classes, or one each. */
-  readonly scoreThresholds: number | readonly number[];
-}
-
-export interface RuntimeSection {
-  /** auto: bfloat16 where a short measurement says that the processor gains from it; kept by the run on resume. */
-  readonly precision: 'auto' | 'float32' | 'bfloat16';
-  /** Threads of the native runtime; null: all cores. */
-  readonly threads: number | null;
-}
-
-export interface LoggingSection {
-  /** Also write TensorBoard event files. */
-  readonly tensorboard: boolean;
-}
-
-/** Everything a run is made of. Plain data: what is in `config.json`. */
-export interface ExperimentConfig {
-  readonly seed: number;
-  readonly model: ModelSection;
-  readonly data: DataSection;
-  readonly normalisation: NormalisationSection;
-  readonly augmentation: AugmentationSection;
-  readonly training: TrainingSection;
-  readonly optimizer: OptimizerSection;
-  readonly schedule: ScheduleSection;
-  readonly validation: ValidationSection;
-  readonly earlyStopping: EarlyStoppingSection;
-  readonly prediction: PredictionSection;
-  readonly runtime: RuntimeSection;
-  readonly logging: LoggingSection;
-}
+/** What a Mask R-CNN is built from. All of it is read at construction; nothing can be set afterwards. */
+export type MaskRcnnConfig = Omit<ExperimentConfig['model'], 'architecture' | 'weights' | 'freeze'>;
 
 /** Differences from something, at any depth; lists are replaced whole. */
 export type Differences<T> = T extends readonly unknown[]
@@ -171,283 +389,97 @@ export type Differences<T> = T extends readonly unknown[]
     ? { readonly [K in keyof T]?: Differences<T[K]> }
     : T;
 
-/** What the report says of one variant: a difference of AP50 on its own data and model. */
-export interface Claim {
-  readonly variant: string;
-  /** Compared with; default: the first variant. */
-  readonly against?: string;
-  /** variant - against; 0: the report's text says that nothing should change. */
-  readonly difference: number;
-  /** Where the report says it, in a few words. */
-  readonly words: string;
+/** Every setting by its dotted key. */
+export const SETTING_LIST: readonly (readonly [key: string, setting: Setting<unknown>])[] = flatten(SETTINGS);
+
+/** The report's settings on an architecture. */
+export function defaultConfig(architecture: ArchitectureName): ExperimentConfig {
+  const config = build(SETTINGS, ({ value }) => value) as unknown as ExperimentConfig;
+  const { coco } = ARCHITECTURES[architecture];
+  const model = { ...networkOf(architecture), architecture, weights: coco ? 'coco' : 'imagenet', freeze: [] };
+  return { ...config, model: { ...config.model, ...model } };
 }
 
-/** What a report of an experiment shows beside its table. */
-export type ReportSection = 'curves' | 'thresholds' | 'refinement' | 'pictures';
-
-/** One file of `experiments/`. */
-export interface Experiment {
-  readonly name: string;
-  /** What the report claims, in one sentence; empty where it claims nothing. */
-  readonly claim: string;
-  readonly claims?: readonly Claim[];
-  readonly sections?: readonly ReportSection[];
-  /** Differences from the defaults that all variants share. */
-  readonly config: Differences<ExperimentConfig>;
-  /** Differences by preset, applied after `config`. */
-  readonly presets?: Readonly<Partial<Record<PresetName, Differences<ExperimentConfig>>>>;
-  /** Named variants, the first being the one others are compared with. */
-  readonly variants: Readonly<Record<string, Differences<ExperimentConfig>>>;
-}
-
-/** The report's settings; every default of a run stands here. */
-export function defaultConfig(architecture: ModelName): ExperimentConfig {
+/** What an architecture builds, by its defaults. */
+export function networkOf(architecture: ArchitectureName): MaskRcnnConfig {
+  const {
+    architecture: _,
+    weights: _weights,
+    freeze: _freeze,
+    ...base
+  } = build(SETTINGS.model, ({ value }) => value) as unknown as ExperimentConfig['model'];
+  const { image, rpn, box, ...rest } = ARCHITECTURES[architecture].network;
   return {
-    seed: 0,
-    model: {
-      ...MODELS[architecture],
-      architecture,
-      weights: architecture === 'efficientnet_lite0_fpn' ? 'imagenet' : 'coco',
-      freeze: [],
-    },
-    data: {
-      dir: null,
-      synthetic: { images: 24, width: 256, height: 256, seed: 1 },
-      validationShare: 0.2,
-      groupBy: null,
-      minInstancePixels: 6,
-      limit: null,
-      sampling: 'uniform',
-      emptyImages: 'keep',
-      onCorrupt: 'stop',
-    },
-    normalisation: { times: 1 },
-    augmentation: { level: 'full', transforms: null, crop: null, scale: 1, minVisible: 0.25 },
-    training: {
-      epochs: 30,
-      steps: null,
-      batchSize: 2,
-      accumulate: 1,
-      workers: 1,
-      clipNorm: null,
-      emaDecay: null,
-      checkpointMinutes: 5,
-    },
-    optimizer: {
-      kind: 'sgd',
-      learningRate: 0.001,
-      momentum: 0.9,
-      weightDecay: 0.0005,
-      beta1: 0.9,
-      beta2: 0.999,
-      epsilon: 1e-8,
-      learningRateMultipliers: {},
-    },
-    schedule: {
-      kind: 'plateau',
-      warmupSteps: 0,
-      warmupFactor: 0.001,
-      milestones: [0.7, 0.9],
-      factor: 0.5,
-      patience: 3,
-      startEpoch: 5,
-      minLearningRate: 1e-5,
-    },
-    validation: {
-      on: 'val',
-      mode: 'evaluation',
-      every: 1,
-      atStart: false,
-      images: null,
-      scale: 1,
-      maxDets: 300,
-    },
-    earlyStopping: { patience: 5, minimumChange: 0.001 },
-    prediction: { scoreThresholds: 0.5 },
-    runtime: { precision: 'float32', threads: null },
-    logging: { tensorboard: false },
+    ...base,
+    ...rest,
+    image: { ...base.image, ...image },
+    rpn: { ...base.rpn, ...rpn },
+    box: { ...base.box, ...box } as MaskRcnnConfig['box'],
   };
 }
 
 /** What a preset changes before an experiment does. */
-export const PRESET_DIFFERENCES: Readonly<Record<PresetName, Differences<ExperimentConfig>>> = {
-  smoke: {
-    model: { architecture: 'efficientnet_lite0_fpn' },
-    // Four slides, two on each side: the least that an interval over groups needs.
-    data: { synthetic: { images: 16, width: 128, height: 128, seed: 1 }, validationShare: 0.5 },
-    augmentation: { level: 'basic' },
-    training: { steps: 6, batchSize: 1, workers: 0 },
-    validation: { images: 2 },
-  },
-  cpu: {
-    model: { architecture: 'efficientnet_lite0_fpn' },
-    augmentation: { level: 'basic', crop: 256, scale: 1.5 },
-    training: { steps: 400, batchSize: 1, clipNorm: 10 },
-    optimizer: { learningRate: 0.005, weightDecay: 0.0001 },
-    schedule: { kind: 'steps', warmupSteps: 100, factor: 0.1 },
-    validation: { every: 0, scale: 1.5 },
-    earlyStopping: { patience: null },
-    runtime: { precision: 'auto' },
-  },
-  full: { model: { architecture: 'resnet50_fpn_v2' } },
-};
+export function presetDifferences(preset: PresetName): Differences<ExperimentConfig> {
+  return build(SETTINGS, ({ presets }) => presets[preset]) as Differences<ExperimentConfig>;
+}
 
-const share = z.number().min(0).max(1);
-const positive = z.number().positive();
-const count = z.number().int().positive();
-const steps = z.number().int().min(0);
-const triple = z.array(z.number()).length(3);
-
-const model = z.strictObject({
-  architecture: z.enum(MODEL_NAMES as [string, ...string[]]),
-  weights: z.string().min(1),
-  freeze: z.array(z.string()),
-  backbone: z.enum(['resnet18', 'resnet50', 'efficientnet_lite0']),
-  norm: z.enum(['frozen', 'live']),
-  normEpsilon: z.number().min(0),
-  headNorm: z.enum(['none', 'live']),
-  numClasses: z.number().int().min(2),
-  fpnChannels: count,
-  image: z.strictObject({
-    mean: triple,
-    std: triple,
-    resize: z.enum(['always', 'testing', 'never']),
-    minSize: count,
-    maxSize: count,
-  }),
-  anchors: z.strictObject({
-    sizes: z.array(z.array(positive).min(1)).length(5, 'one list of sizes for each of the 5 pyramid levels'),
-    aspectRatios: z.array(positive).min(1),
-  }),
-  rpn: z.strictObject({
-    convDepth: count,
-    preNmsTopNTrain: count,
-    preNmsTopNTest: count,
-    postNmsTopNTrain: count,
-    postNmsTopNTest: count,
-    nmsThreshold: share,
-    foregroundIou: share,
-    backgroundIou: share,
-    batchSizePerImage: count,
-    positiveFraction: share,
-  }),
-  box: z.strictObject({
-    head: z.enum(['mlp', 'conv']),
-    representationSize: count,
-    foregroundIou: share,
-    batchSizePerImage: count,
-    positiveFraction: share,
-    scoreThreshold: share,
-    nmsThreshold: share,
-    detectionsPerImage: count,
-  }),
-  mask: z.strictObject({ depth: count }),
-});
-
-const schema = z
-  .strictObject({
-    seed: z.number().int().min(0),
-    model,
-    data: z.strictObject({
-      dir: z.string().nullable(),
-      synthetic: z.strictObject({ images: count, width: count, height: count, seed: steps }),
-      validationShare: share,
-      groupBy: z.string().nullable(),
-      minInstancePixels: count,
-      limit: count.nullable(),
-      sampling: z.enum(['uniform', 'rareClasses']),
-      emptyImages: z.enum(['keep', 'skip', 'falseBox']),
-      onCorrupt: z.enum(['stop', 'skip']),
-    }),
-    normalisation: z.strictObject({ times: z.literal([1, 2]) }),
-    augmentation: z.strictObject({
-      level: z.enum(['none', 'basic', 'full']),
-      transforms: z.array(z.looseObject({ name: z.string() })).nullable(),
-      crop: count.nullable(),
-      scale: positive,
-      minVisible: share,
-    }),
-    training: z.strictObject({
-      epochs: count,
-      steps: count.nullable(),
-      batchSize: count,
-      accumulate: count,
-      workers: steps,
-      clipNorm: positive.nullable(),
-      emaDecay: share.lt(1).nullable(),
-      checkpointMinutes: positive,
-    }),
-    optimizer: z.strictObject({
-      kind: z.enum(['sgd', 'adamw']),
-      beta1: share.lt(1),
-      beta2: share.lt(1),
-      epsilon: positive,
-      learningRate: positive,
-      momentum: share,
-      weightDecay: z.number().min(0),
-      learningRateMultipliers: z.record(z.string(), z.number().min(0)),
-    }),
-    schedule: z.strictObject({
-      kind: z.enum(['constant', 'steps', 'cosine', 'plateau']),
-      warmupSteps: steps,
-      warmupFactor: share,
-      milestones: z.array(share),
-      factor: share,
-      patience: steps,
-      startEpoch: steps,
-      minLearningRate: z.number().min(0),
-    }),
-    validation: z.strictObject({
-      on: z.enum(['val', 'train']),
-      mode: z.enum(['evaluation', 'training']),
-      atStart: z.boolean(),
-      every: steps,
-      images: count.nullable(),
-      scale: positive,
-      maxDets: count,
-    }),
-    earlyStopping: z.strictObject({ patience: count.nullable(), minimumChange: z.number().min(0) }),
-    prediction: z.strictObject({ scoreThresholds: z.union([share, z.array(share).min(1)]) }),
-    runtime: z.strictObject({
-      precision: z.enum(['auto', 'float32', 'bfloat16']),
-      threads: count.nullable(),
-    }),
-    logging: z.strictObject({ tensorboard: z.boolean() }),
-  })
-  .superRefine((config, context) => {
-    const { rpn } = config.model;
-    const reject = (path: string, message: string): void =>
-      context.addIssue({ code: 'custom', path: path.split('.'), message });
-    if (rpn.backgroundIou > rpn.foregroundIou)
-      reject('model.rpn.backgroundIou', `is over foregroundIou (${rpn.foregroundIou})`);
-    if (config.schedule.kind === 'plateau' && config.validation.every === 0)
-      reject('schedule.kind', 'plateau needs a validation loss, and validation.every is 0');
-    const { resize } = config.model.image;
-    if (resize === 'always' && (config.augmentation.scale !== 1 || config.augmentation.crop !== null))
-      reject(
-        'model.image.resize',
-        "the model's own resize would undo augmentation.scale and crop; use testing or never",
-      );
-    if (resize !== 'never' && config.validation.scale !== 1)
-      reject(
-        'model.image.resize',
-        "the model's own resize would undo validation.scale; use never, or scale 1",
-      );
-    if (config.earlyStopping.patience !== null && config.validation.every === 0)
-      reject('earlyStopping.patience', 'needs a validation loss, and validation.every is 0');
-  });
+/** Rules between settings: the key that is told, and what is wrong with it; undefined where nothing is. */
+const RULES: readonly [key: string, problem: (config: ExperimentConfig) => string | undefined][] = [
+  [
+    'model.rpn.backgroundIou',
+    ({ model: { rpn } }) =>
+      rpn.backgroundIou > rpn.foregroundIou ? `is over foregroundIou (${rpn.foregroundIou})` : undefined,
+  ],
+  [
+    'schedule.kind',
+    ({ schedule, validation }) =>
+      schedule.kind === 'plateau' && validation.every === 0
+        ? 'plateau needs a validation loss, and validation.every is 0'
+        : undefined,
+  ],
+  [
+    'model.image.resize',
+    ({ model, augmentation }) =>
+      model.image.resize === 'always' && (augmentation.scale !== 1 || augmentation.crop !== null)
+        ? "the model's own resize would undo augmentation.scale and crop; use testing or never"
+        : undefined,
+  ],
+  [
+    'model.image.resize',
+    ({ model, validation }) =>
+      model.image.resize !== 'never' && validation.scale !== 1
+        ? "the model's own resize would undo validation.scale; use never, or scale 1"
+        : undefined,
+  ],
+  [
+    'earlyStopping.patience',
+    ({ earlyStopping, validation }) =>
+      earlyStopping.patience !== null && validation.every === 0
+        ? 'needs a validation loss, and validation.every is 0'
+        : undefined,
+  ],
+];
 
 /** Throws one line naming the first setting that is of a wrong type, out of range, or at odds with another. */
 export function checkConfig(config: ExperimentConfig): void {
-  const result = schema.safeParse(config);
-  if (result.success) {
-    if (config.augmentation.transforms) checkTransforms(config.augmentation.transforms);
-    return;
+  for (const [key, { problems }] of SETTING_LIST) {
+    const [first] = problems(valueAt(config, key));
+    if (first) throw wrong(config, [key, ...first.path.map(String)].join('.'), first.message);
   }
-  const { path, message } = result.error.issues[0];
-  const value = path.reduce<unknown>(
-    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-    config,
-  );
-  throw new ConfigError(`${path.join('.')}: ${message} (it is ${JSON.stringify(value)})`);
+  for (const [key, problem] of RULES) {
+    const message = problem(config);
+    if (message) throw wrong(config, key, message);
+  }
+  if (config.augmentation.transforms) checkTransforms(config.augmentation.transforms);
+}
+
+function wrong(config: ExperimentConfig, key: string, message: string): ConfigError {
+  return new ConfigError(`${key}: ${message} (it is ${JSON.stringify(valueAt(config, key))})`);
+}
+
+/** The value of a setting by its dotted key. */
+export function valueAt(config: ExperimentConfig, key: string): unknown {
+  return key
+    .split('.')
+    .reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], config);
 }

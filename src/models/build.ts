@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import type { MaskRcnnConfig } from '../config/architectures';
-import type { ExperimentConfig, ModelSection } from '../config/schema';
+import { ARCHITECTURES, BACKBONES } from '../config/architectures';
+import type { ExperimentConfig, MaskRcnnConfig } from '../config/schema';
 import { ConfigError } from '../core/errors';
 import type { Precision } from '../runtime/precision';
 import { MaskRcnn } from './mask_rcnn';
-import { fetchWeights, imageNetWeights, isPublished } from './weights/fetch';
+import { fetchWeights, isPublished, packagedWeights } from './weights/fetch';
 import { type LoadReport, loadState } from './weights/load_state';
 import { openWeights } from './weights/open';
 
@@ -43,16 +43,27 @@ interface Source {
   readonly backbone: boolean;
 }
 
-async function findWeights({ architecture, weights, backbone }: ModelSection): Promise<Source | null> {
+async function findWeights({
+  architecture,
+  weights,
+  backbone,
+}: ExperimentConfig['model']): Promise<Source | null> {
   if (weights === 'none') return null;
   if (weights === 'imagenet') {
+    const { imageNet } = BACKBONES[backbone];
     const file =
-      backbone === 'efficientnet_lite0' ? imageNetWeights(backbone) : (await fetchWeights(backbone)).file;
+      'packaged' in imageNet
+        ? packagedWeights(imageNet.packaged)
+        : (await fetchWeights(imageNet.published)).file;
     return { file, words: `ImageNet weights of ${backbone}, the rest random`, backbone: true };
   }
   if (weights === 'coco') {
-    const name = cocoName(architecture);
-    return { file: (await fetchWeights(name)).file, words: `COCO weights (${name})`, backbone: false };
+    const { coco } = ARCHITECTURES[architecture];
+    if (!coco)
+      throw new ConfigError(`model.weights: no COCO weights are published for ${architecture}`, {
+        fix: 'Use --set model.weights=imagenet.',
+      });
+    return { file: (await fetchWeights(coco)).file, words: `COCO weights (${coco})`, backbone: false };
   }
   if (isPublished(weights)) {
     const { file } = await fetchWeights(weights);
@@ -61,14 +72,6 @@ async function findWeights({ architecture, weights, backbone }: ModelSection): P
   if (existsSync(weights)) return { file: weights, words: `weights of ${weights}`, backbone: false };
   throw new ConfigError(`model.weights: no such file or name "${weights}"`, {
     fix: 'Known: imagenet, coco, none, a published name, or a .pth or .safetensors file.',
-  });
-}
-
-function cocoName(architecture: ModelSection['architecture']): string {
-  if (architecture === 'resnet50_fpn') return 'maskrcnn_resnet50_fpn_coco';
-  if (architecture === 'resnet50_fpn_v2') return 'maskrcnn_resnet50_fpn_v2_coco';
-  throw new ConfigError(`model.weights: no COCO weights are published for ${architecture}`, {
-    fix: 'Use --set model.weights=imagenet.',
   });
 }
 

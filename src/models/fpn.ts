@@ -1,16 +1,9 @@
-import type { MaskRcnnConfig } from '../config/architectures';
+import type { MaskRcnnConfig } from '../config/schema';
 import { Conv, type Mode } from '../nn/conv';
 import { kaimingUniform } from '../nn/init';
 import type { ParameterStore } from '../nn/parameters';
 import { add } from '../runtime/ops/elementwise';
 import { type Tensor4D, tf } from '../runtime/tf';
-
-/** A network that gives feature maps of strides 4, 8, 16 and 32. */
-export interface Backbone {
-  readonly channels: readonly number[];
-  /** [N, H, W, 3] -> four maps, finest first. */
-  apply(images: Tensor4D, mode: Mode): Tensor4D[];
-}
 
 /** Feature pyramid (Lin et al. 2017) with a fifth level of stride 64 taken from the fourth. */
 export class FeaturePyramid {

@@ -5,7 +5,7 @@
 //     ── region proposal network ──> proposals (typed arrays; no gradient flows through them)
 //     ── RoI heads ──> classes, boxes, masks
 //   training: five losses over sampled anchors and proposals.   testing: instances in the image's own pixels.
-import type { MaskRcnnConfig } from '../config/architectures';
+import type { MaskRcnnConfig } from '../config/schema';
 import { createRng } from '../core/rng';
 import { scaleBoxes } from '../geometry/boxes';
 import type { Instances } from '../geometry/instances';
@@ -16,10 +16,10 @@ import { ParameterStore } from '../nn/parameters';
 import { appliedPrecision, type Precision, withPrecision } from '../runtime/precision';
 import { scoped } from '../runtime/scope';
 import { type Scalar, type Tensor4D, tf } from '../runtime/tf';
-import { EfficientNetLite0 } from './backbones/efficientnet_lite';
-import { ResNet } from './backbones/resnet';
+import type { Backbone } from './backbones/backbone';
+import { buildBackbone } from './backbones/build_backbone';
 import { detectionLimitFactor } from './detection_limits';
-import { type Backbone, FeaturePyramid } from './fpn';
+import { FeaturePyramid } from './fpn';
 import { MASK_SIZE } from './heads/mask_head';
 import { pasteMask } from './heads/paste_masks';
 import { type MaskedDetections, RoiHeads } from './heads/roi_heads';
@@ -92,11 +92,10 @@ export class MaskRcnn {
     const config = frozen(structuredClone(wanted));
     this.config = config;
     this.parameters = new ParameterStore(seed === null ? null : createRng(seed).fork('weights'));
-    const norm = { mode: config.norm, epsilon: config.normEpsilon };
-    this.backbone =
-      config.backbone === 'efficientnet_lite0'
-        ? new EfficientNetLite0(this.parameters, norm)
-        : new ResNet(this.parameters, config.backbone, norm);
+    this.backbone = buildBackbone(this.parameters, config.backbone, {
+      mode: config.norm,
+      epsilon: config.normEpsilon,
+    });
     this.pyramid = new FeaturePyramid(this.parameters, this.backbone.channels, config);
     this.rpn = new RegionProposalNetwork(this.parameters, config);
     this.roiHeads = new RoiHeads(this.parameters, config);

@@ -1,5 +1,5 @@
 // Letters: N images, A anchors a position, T anchors of all levels together.
-import type { MaskRcnnConfig } from '../config/architectures';
+import type { MaskRcnnConfig } from '../config/schema';
 import { clipBoxes, selectBoxes } from '../geometry/boxes';
 import { nonMaximumSuppression, topK } from '../geometry/nms';
 import { applyChain, Conv } from '../nn/conv';

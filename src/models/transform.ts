@@ -1,4 +1,4 @@
-import type { MaskRcnnConfig } from '../config/architectures';
+import type { MaskRcnnConfig } from '../config/schema';
 import { ShapeError } from '../core/errors';
 import { scaleBoxes } from '../geometry/boxes';
 import type { CropMask } from '../geometry/masks';

@@ -1,6 +1,7 @@
+import { BACKBONES } from '../config/architectures';
 import { createRng } from '../core/rng';
-import { EfficientNetLite0 } from '../models/backbones/efficientnet_lite';
-import { imageNetWeights } from '../models/weights/fetch';
+import { EfficientNetLite } from '../models/backbones/efficientnet_lite';
+import { packagedWeights } from '../models/weights/fetch';
 import { assign } from '../models/weights/load_state';
 import { openWeights } from '../models/weights/open';
 import { Conv } from '../nn/conv';
@@ -20,7 +21,8 @@ export function compareBackbone(golden: BackboneGolden): FieldResult[] {
   const { tag, height, width } = golden;
   const store = new ParameterStore(createRng(0));
   const norm = { mode: 'frozen', epsilon: 1e-3 } as const;
-  const body = new EfficientNetLite0(store, norm, '');
+  const { spec, imageNet } = BACKBONES.efficientnet_lite0;
+  const body = new EfficientNetLite(store, spec, norm, '');
   const head = new Conv(store, {
     name: '_conv_head',
     inputs: 320,
@@ -31,7 +33,7 @@ export function compareBackbone(golden: BackboneGolden): FieldResult[] {
     init: kaimingNormal,
   });
   const classifier = new Linear(store, { name: '_fc', inputs: 1280, outputs: 1000 });
-  const weights = openWeights(imageNetWeights('efficientnet_lite0'));
+  const weights = openWeights(packagedWeights(imageNet.packaged));
   for (const parameter of store.all()) assign(parameter, weights.readFloat32(parameter.name));
   const image = generateImage(`${tag}:image`, height, width).map((value) => (value * 255 - 127) / 128);
   const fields = scoped(() => {

@@ -1,4 +1,5 @@
-import { type MaskRcnnConfig, MODEL_NAMES, MODELS, type ModelName } from '../config/architectures';
+import { ARCHITECTURE_NAMES, type ArchitectureName } from '../config/architectures';
+import { type MaskRcnnConfig, networkOf } from '../config/schema';
 import { ConfigError, nearestName } from '../core/errors';
 import { rleArea } from '../geometry/rle';
 import { allAnchors } from '../models/anchors';
@@ -42,11 +43,11 @@ export function compareDetector(golden: DetectorGolden): FieldResult[] {
 
 function buildModel(golden: DetectorGolden): MaskRcnn {
   const { variant, minSize, maxSize } = golden;
-  if (!MODEL_NAMES.includes(variant as ModelName))
+  if (!ARCHITECTURE_NAMES.includes(variant as ArchitectureName))
     throw new ConfigError(
-      `unknown variant ${variant}; the nearest known is ${nearestName(variant, MODEL_NAMES) ?? MODEL_NAMES[0]}`,
+      `unknown variant ${variant}; the nearest known is ${nearestName(variant, ARCHITECTURE_NAMES) ?? ARCHITECTURE_NAMES[0]}`,
     );
-  const base: MaskRcnnConfig = MODELS[variant as ModelName];
+  const base: MaskRcnnConfig = networkOf(variant as ArchitectureName);
   // "No resize" in a golden file is torchvision's `_skip_resize`, which holds in training alone.
   const untouched =
     golden.transformed.imageSize[0] === golden.height && golden.transformed.imageSize[1] === golden.width;

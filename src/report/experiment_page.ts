@@ -1,4 +1,4 @@
-import type { ReportSection } from '../config/schema';
+import type { ReportSection } from '../config/experiment';
 import { analyse } from '../evaluation/analyse';
 import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
 import { intervalFigure, thresholdFigure } from '../plots/evaluation_figures';
@@ -86,7 +86,7 @@ async function lookSection(look: ReportSection, { variants, runs }: Study): Prom
           curvesSection(new RunFolder(run).metrics(), `${variant}, seed ${seed}`),
         ),
     ].join('\n');
-  if (look === 'pictures')
+  if (look === 'examples')
     return `<h2>Ground truth beside prediction</h2>${picture(await gallery(evaluation, { count: 3 }), 'the three worst images, then the three best')}`;
   if (look === 'thresholds') return thresholdSection(evaluation);
   return await refinementSection(evaluation, runs[0].run);

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { renamedTo } from '../config/legacy';
 import { leafKeys } from '../config/resolve';
-import type { ExperimentConfig } from '../config/schema';
+import { type ExperimentConfig, valueAt } from '../config/schema';
 import { ConfigError } from '../core/errors';
 import { readJson } from '../core/files';
 import type { Loader } from '../data/loader/loader';
@@ -201,10 +201,6 @@ function timesOf(probe: Probe, mean: readonly number[], std: readonly number[]):
 
 /** As JSON would keep it: typed arrays and readonly lists compare by their values. */
 const plain = (value: unknown): unknown => (value === undefined ? null : JSON.parse(JSON.stringify(value)));
-
-export function valueAt(config: ExperimentConfig, key: string): unknown {
-  return key.split('.').reduce<unknown>((at, part) => (at as Record<string, unknown>)?.[part], config);
-}
 
 /** What a run wrote of its settings before its first step; null where it has not come that far. */
 export function readApplied(run: RunFolder): AppliedSettings | null {

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { MODEL_NAMES, MODELS, type ModelName } from '../config/architectures';
+import { ARCHITECTURE_NAMES, type ArchitectureName } from '../config/architectures';
+import { networkOf } from '../config/schema';
 import { ConfigError } from '../core/errors';
 import { networkConfig, precisionOf } from '../models/build';
 import { MaskRcnn } from '../models/mask_rcnn';
@@ -55,21 +56,21 @@ function loadFile(file: string, architecture?: string): LoadedModel {
 
 /** Weights alone: the number of classes is read off the class predictor. */
 function bare(file: string, architecture?: string): PortableModel {
-  if (!architecture || !MODEL_NAMES.includes(architecture as ModelName))
+  if (!architecture || !ARCHITECTURE_NAMES.includes(architecture as ArchitectureName))
     throw new ConfigError('holds weights alone: which model they are of is not said', {
       where: file,
-      fix: `Name it with --model: ${MODEL_NAMES.join(', ')}.`,
+      fix: `Name it with --model: ${ARCHITECTURE_NAMES.join(', ')}.`,
     });
   const predictor = openWeights(file).tensors.find(
     ({ name }) => name === 'roi_heads.box_predictor.cls_score.weight',
   );
   const numClasses = predictor?.shape[0] ?? 5;
   const published = path.basename(file).startsWith('maskrcnn_resnet50_fpn_coco');
-  const base = MODELS[architecture as ModelName];
+  const base = networkOf(architecture as ArchitectureName);
   const config = { ...base, numClasses, normEpsilon: published ? 0 : base.normEpsilon };
   const classes = Array.from({ length: numClasses - 1 }, (_, k) => `class${k + 1}`);
   return {
-    architecture: architecture as ModelName,
+    architecture: architecture as ArchitectureName,
     config,
     classes,
     pixelSize: null,

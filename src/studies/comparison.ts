@@ -1,4 +1,4 @@
-import type { Experiment } from '../config/schema';
+import type { Experiment } from '../config/experiment';
 import { groupsOf, HEADLINE, type Headline, headlineStatistics } from '../evaluation/analyse';
 import type { Evaluation } from '../evaluation/evaluate';
 import {

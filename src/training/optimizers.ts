@@ -1,4 +1,4 @@
-import type { OptimizerSection } from '../config/schema';
+import type { ExperimentConfig } from '../config/schema';
 import { type Parameter, toNative } from '../nn/parameters';
 import { hasKernels } from '../runtime/kernels';
 import { fusedNorm, fusedSgd } from '../runtime/ops/sgd';
@@ -28,7 +28,10 @@ export interface Optimizer {
 }
 
 /** The factor of the learning rate: that of the longest prefix that fits, else 1. */
-export function learningRateMultiplier({ learningRateMultipliers }: OptimizerSection, name: string): number {
+export function learningRateMultiplier(
+  { learningRateMultipliers }: ExperimentConfig['optimizer'],
+  name: string,
+): number {
   const fitting = Object.keys(learningRateMultipliers).filter((prefix) => name.startsWith(prefix));
   if (!fitting.length) return 1;
   return learningRateMultipliers[fitting.reduce((a, b) => (b.length > a.length ? b : a))];
@@ -178,6 +181,9 @@ function blend(before: Tensor | undefined, value: Tensor, beta: number): Tensor 
 }
 
 /** The optimizer that a configuration names. */
-export function createOptimizer(section: OptimizerSection, parameters: readonly Parameter[]): Optimizer {
+export function createOptimizer(
+  section: ExperimentConfig['optimizer'],
+  parameters: readonly Parameter[],
+): Optimizer {
   return section.kind === 'sgd' ? new Sgd(parameters, section) : new AdamW(parameters, section);
 }

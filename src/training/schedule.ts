@@ -1,4 +1,4 @@
-import type { ScheduleSection } from '../config/schema';
+import type { ExperimentConfig } from '../config/schema';
 
 /** What a schedule remembers between epochs: part of a checkpoint. */
 export interface ScheduleState {
@@ -13,7 +13,7 @@ export const INITIAL_SCHEDULE: ScheduleState = { factor: 1, best: null, badEpoch
 /** Learning rate of step `step` (from 0) of `total`. */
 export function learningRate(
   base: number,
-  schedule: ScheduleSection,
+  schedule: ExperimentConfig['schedule'],
   state: ScheduleState,
   step: number,
   total: number,
@@ -37,7 +37,7 @@ export function learningRate(
  * counting from `startEpoch`.
  */
 export function afterEpoch(
-  schedule: ScheduleSection,
+  schedule: ExperimentConfig['schedule'],
   state: ScheduleState,
   epoch: number,
   loss: number,

@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { MODELS } from '../../src/config/architectures';
+import { networkOf } from '../../src/config/schema';
 import { writeTiff } from '../../src/data/formats/tiff/write_tiff';
 import { MaskRcnn } from '../../src/models/mask_rcnn';
 import { writePortableModel } from '../../src/models/weights/portable';
@@ -15,7 +15,7 @@ const cytobench = (...args: string[]) =>
 
 /** An untrained model: it finds something everywhere. */
 function writeModel(file: string, classes = ['round', 'long']): void {
-  const base = MODELS.efficientnet_lite0_fpn;
+  const base = networkOf('efficientnet_lite0_fpn');
   const config = {
     ...base,
     numClasses: classes.length + 1,

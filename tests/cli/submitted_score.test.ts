@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { strFromU8, unzipSync } from 'fflate';
-import { MODELS } from '../../src/config/architectures';
+import { networkOf } from '../../src/config/schema';
 import { createRng } from '../../src/core/rng';
 import { openDataset } from '../../src/data/dataset';
 import { cocoResults } from '../../src/data/exporters/coco';
@@ -57,7 +57,7 @@ describe('the score of a submission', function () {
       const about = {
         classes: dataset.classes,
         thresholds: dataset.classes.map(() => 0.5),
-        config: MODELS.efficientnet_lite0_fpn,
+        config: networkOf('efficientnet_lite0_fpn'),
       } as unknown as PortableModel;
       const evaluated = score(about, set, predictions, {});
       const zip = zipResults(predictions.flatMap((instances, i) => cocoResults(i + 1, instances)));

@@ -1,7 +1,8 @@
 import * as assert from 'node:assert/strict';
+import type { Experiment } from '../../src/config/experiment';
 import { experimentNames, findExperiment } from '../../src/config/experiments';
 import { leafKeys, resolveConfig } from '../../src/config/resolve';
-import { defaultConfig, type Experiment } from '../../src/config/schema';
+import { defaultConfig } from '../../src/config/schema';
 import { afterEpoch, INITIAL_SCHEDULE, learningRate } from '../../src/training/schedule';
 
 const experiment: Experiment = {

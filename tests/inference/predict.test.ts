@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { MODELS } from '../../src/config/architectures';
+import { networkOf } from '../../src/config/schema';
 import { openDataset } from '../../src/data/dataset';
 import { extractInstances } from '../../src/data/extract_instances';
 import { writeTiff } from '../../src/data/formats/tiff/write_tiff';
@@ -19,7 +19,7 @@ describe('prediction', function () {
   this.timeout(120_000);
 
   it('sees a large image in tiles, a small one whole, and leaves no tensor', () => {
-    const base = MODELS.efficientnet_lite0_fpn;
+    const base = networkOf('efficientnet_lite0_fpn');
     const model = new MaskRcnn({ ...base, numClasses: 3, box: { ...base.box, scoreThreshold: 0 } });
     const before = tf.memory().numTensors;
     const predictor = new Predictor(model);
@@ -44,7 +44,7 @@ describe('prediction', function () {
   });
 
   it('computes no masks of what its threshold drops, and answers the same', () => {
-    const base = MODELS.efficientnet_lite0_fpn;
+    const base = networkOf('efficientnet_lite0_fpn');
     const model = new MaskRcnn({ ...base, numClasses: 3, box: { ...base.box, scoreThreshold: 0.02 } });
     const computed: number[] = [];
     const detect = model.detect.bind(model);

@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { MODELS } from '../../src/config/architectures';
+import { networkOf } from '../../src/config/schema';
 import { createRng } from '../../src/core/rng';
 import { LOSS_NAMES, MaskRcnn } from '../../src/models/mask_rcnn';
 import { sampleRandom } from '../../src/models/sampler';
@@ -19,7 +19,7 @@ const sample = (name: string, height: number, width: number, cells: number) => (
 describe('Mask R-CNN', () => {
   let model: MaskRcnn;
   before(() => {
-    model = new MaskRcnn(MODELS.efficientnet_lite0_fpn, 1);
+    model = new MaskRcnn(networkOf('efficientnet_lite0_fpn'), 1);
   });
   after(() => model.dispose());
 
@@ -66,7 +66,7 @@ describe('Mask R-CNN', () => {
   it('keeps its precision beside a model of another', function () {
     if (!hasKernels()) this.skip();
     const image = sample('beside', 96, 96, 5);
-    const other = new MaskRcnn(MODELS.efficientnet_lite0_fpn, 1, 'bfloat16');
+    const other = new MaskRcnn(networkOf('efficientnet_lite0_fpn'), 1, 'bfloat16');
     const before = model.evaluateLosses([image]);
     const rounded = other.evaluateLosses([image]);
     assert.deepEqual(model.evaluateLosses([image]), before);
@@ -87,7 +87,7 @@ describe('Mask R-CNN', () => {
   });
 
   it('keeps the number of tensors from step to step, and lowers the loss', () => {
-    const own = new MaskRcnn(MODELS.efficientnet_lite0_fpn, 2);
+    const own = new MaskRcnn(networkOf('efficientnet_lite0_fpn'), 2);
     const parameters = own.parameters.trainable();
     const optimizer = new Sgd(parameters, { momentum: 0.9, weightDecay: 0 });
     const batch = [sample('fixed', 64, 64, 4)];

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
-import type { Experiment } from '../../src/config/schema';
+import type { Experiment } from '../../src/config/experiment';
 import { evaluateRun } from '../../src/evaluation/evaluate';
 import { experimentPage } from '../../src/report/experiment_page';
 import { runPage } from '../../src/report/run_page';
@@ -16,7 +16,7 @@ const EXPERIMENT: Experiment = {
   name: 'page',
   claim: 'It learns.',
   claims: [{ variant: 'frozen', difference: -0.1, words: 'frozen is worse' }],
-  sections: ['curves', 'thresholds', 'pictures'],
+  sections: ['curves', 'thresholds', 'examples'],
   config: { training: { steps: 2 }, model: { box: { scoreThreshold: 0 } } },
   variants: { base: {}, frozen: { model: { freeze: ['backbone.'] } } },
 };

@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import sharp from 'sharp';
-import { MODELS } from '../../src/config/architectures';
+import { networkOf } from '../../src/config/schema';
 import { createRng } from '../../src/core/rng';
 import { recordToSample, type Sample } from '../../src/data/record';
 import { syntheticDataset } from '../../src/data/synthetic/synthesize';
@@ -42,7 +42,7 @@ async function evaluated(): Promise<Parameters<typeof gallery>[0]> {
   const about = {
     classes: dataset.classes,
     thresholds: dataset.classes.map(() => 0.5),
-    config: MODELS.efficientnet_lite0_fpn,
+    config: networkOf('efficientnet_lite0_fpn'),
   } as unknown as PortableModel;
   const set = {
     samples,
@@ -137,7 +137,7 @@ describe('the library, as a notebook uses it', function () {
 
   it('predicts a file or pixels, draws them, and makes a table', () =>
     withTemporaryFolder(async (folder) => {
-      const base = MODELS.efficientnet_lite0_fpn;
+      const base = networkOf('efficientnet_lite0_fpn');
       const config = {
         ...base,
         numClasses: 3,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { Experiment } from '../../src/config/experiment';
 import { resolveConfig } from '../../src/config/resolve';
-import type { Experiment } from '../../src/config/schema';
 import { evaluateRun } from '../../src/evaluation/evaluate';
 import { trainRun } from '../../src/runs/executors/in_process';
 import { RunFolder } from '../../src/runs/run_folder';

@@ -105,7 +105,7 @@ describe('a run', function () {
       assert.ok(settings.every(({ ok }) => ok));
       const other = trainTiny(path.join(folder, 'none'), { set: ['model.freeze=["bakbone."]'] });
       await assert.rejects(other, /model.freeze: \["bakbone\."\] was requested, \[\] is applied/);
-      for (const name of ['config', 'environment', 'lineage'])
+      for (const name of ['config', 'environment', 'provenance'])
         assert.ok(fs.existsSync(path.join(dir, `${name}.json`)), name);
     }));
 

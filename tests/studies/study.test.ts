@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import type { Experiment } from '../../src/config/schema';
+import type { Experiment } from '../../src/config/experiment';
 import { compareRuns } from '../../src/evaluation/compare';
 import type { PairedInterval } from '../../src/metrics/statistics/interval';
 import { experimentPage } from '../../src/report/experiment_page';
@@ -57,7 +57,7 @@ describe('an experiment', function () {
     name: 'study',
     claim: 'It learns.',
     claims: [{ variant: 'frozen', difference: -0.1, words: 'frozen is worse' }],
-    sections: ['curves', 'thresholds', 'refinement', 'pictures'],
+    sections: ['curves', 'thresholds', 'refinement', 'examples'],
     config: { training: { steps: 2 }, model: { box: { scoreThreshold: 0 } } },
     variants: { base: {}, frozen: { model: { freeze: ['backbone.'] } }, same: {} },
   };

@@ -70,10 +70,12 @@ const ALIKE = 0.05;
 
 /** Times training steps or predictions, in turn with the peer's; both sides in processes of their own. */
 async function benchModel(task: Task, options: BenchModelOptions): Promise<void> {
-  const { MODEL_NAMES } = await import('../../config/architectures');
+  const { ARCHITECTURE_NAMES } = await import('../../config/architectures');
   const { model, size, cells, pairs } = options;
-  if (!(MODEL_NAMES as readonly string[]).includes(model))
-    throw new UsageError(`unknown model ${model}; the nearest known is ${nearestName(model, MODEL_NAMES)}`);
+  if (!(ARCHITECTURE_NAMES as readonly string[]).includes(model))
+    throw new UsageError(
+      `unknown model ${model}; the nearest known is ${nearestName(model, ARCHITECTURE_NAMES)}`,
+    );
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cytobench-bench-'));
   const env = { OMP_NUM_THREADS: String(chosenThreads()), CYTOBENCH_REFERENCE: reference() };
   const open: DrivenProcess[] = [];
@@ -90,7 +92,7 @@ async function benchModel(task: Task, options: BenchModelOptions): Promise<void>
       const { writeModelJob } = (await import(
         compiledBenchFile('model_job.js')
       )) as typeof import('../../../bench/model_job');
-      writeModelJob(folder, { model: model as (typeof MODEL_NAMES)[number], size, cells });
+      writeModelJob(folder, { model: model as (typeof ARCHITECTURE_NAMES)[number], size, cells });
       choice = await fastest(python, peerArgs, env);
     }
     const trace = options.profile ? [path.resolve(options.profile)] : [];

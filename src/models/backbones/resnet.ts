@@ -1,19 +1,12 @@
-import { type Activation, applyChain, Conv, type Mode, type NormMode } from '../../nn/conv';
+import type { BackboneSpec } from '../../config/architectures';
+import { type Activation, applyChain, Conv, type Mode } from '../../nn/conv';
 import { kaimingNormal } from '../../nn/init';
 import type { ParameterStore } from '../../nn/parameters';
 import { addRelu } from '../../runtime/ops/elementwise';
 import { type Tensor4D, tf } from '../../runtime/tf';
-import type { Backbone } from '../fpn';
+import type { Backbone, BackboneNorm } from './backbone';
 
-interface ResNetSpec {
-  readonly bottleneck: boolean;
-  readonly blocks: readonly [number, number, number, number];
-}
-
-const SPECS: Record<'resnet18' | 'resnet50', ResNetSpec> = {
-  resnet18: { bottleneck: false, blocks: [2, 2, 2, 2] },
-  resnet50: { bottleneck: true, blocks: [3, 4, 6, 3] },
-};
+type ResNetSpec = Extract<BackboneSpec, { family: 'resnet' }>;
 
 /** ResNet (He et al. 2016) with the stride in the 3 x 3 convolution, as torchvision's. */
 export class ResNet implements Backbone {
@@ -21,13 +14,9 @@ export class ResNet implements Backbone {
   private readonly stem: Conv;
   private readonly stages: readonly (readonly Block[])[];
 
-  constructor(
-    store: ParameterStore,
-    name: 'resnet18' | 'resnet50',
-    norm: { mode: NormMode; epsilon: number },
-  ) {
+  constructor(store: ParameterStore, { block, depths }: ResNetSpec, norm: BackboneNorm) {
     const prefix = 'backbone.body';
-    const { bottleneck, blocks } = SPECS[name];
+    const bottleneck = block === 'bottleneck';
     const expansion = bottleneck ? 4 : 1;
     this.stem = new Conv(store, {
       name: `${prefix}.conv1`,
@@ -40,10 +29,10 @@ export class ResNet implements Backbone {
       init: kaimingNormal,
     });
     let inputs = 64;
-    this.stages = blocks.map((count, stage) => {
+    this.stages = depths.map((count, stage) => {
       const width = 64 << stage;
       return Array.from({ length: count }, (_, i) => {
-        const block = new Block(
+        const one = new Block(
           store,
           `${prefix}.layer${stage + 1}.${i}`,
           inputs,
@@ -53,7 +42,7 @@ export class ResNet implements Backbone {
           norm,
         );
         inputs = width * expansion;
-        return block;
+        return one;
       });
     });
     this.channels = [0, 1, 2, 3].map((stage) => (64 << stage) * expansion);
@@ -91,7 +80,7 @@ class Block {
     width: number,
     stride: number,
     bottleneck: boolean,
-    norm: { mode: NormMode; epsilon: number },
+    norm: BackboneNorm,
   ) {
     const outputs = bottleneck ? width * 4 : width;
     const conv = (

@@ -1,4 +1,4 @@
-import type { MaskRcnnConfig } from '../../config/architectures';
+import type { MaskRcnnConfig } from '../../config/schema';
 import { clipBoxes, selectBoxes } from '../../geometry/boxes';
 import { nonMaximumSuppression } from '../../geometry/nms';
 import { applyChain, Conv, type Mode } from '../../nn/conv';

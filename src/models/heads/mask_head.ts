@@ -1,4 +1,4 @@
-import type { MaskRcnnConfig } from '../../config/architectures';
+import type { MaskRcnnConfig } from '../../config/schema';
 import type { CropMask } from '../../geometry/masks';
 import { applyChain, Conv, type Mode } from '../../nn/conv';
 import { kaimingNormal, zeros } from '../../nn/init';

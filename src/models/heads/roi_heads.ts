@@ -1,4 +1,4 @@
-import type { MaskRcnnConfig } from '../../config/architectures';
+import type { MaskRcnnConfig } from '../../config/schema';
 import { selectBoxes } from '../../geometry/boxes';
 import type { Mode } from '../../nn/conv';
 import type { ParameterStore } from '../../nn/parameters';

@@ -191,15 +191,10 @@ function hashMatches(file: string, entry: PublishedWeights): boolean {
   return hash.digest('hex').startsWith(prefix);
 }
 
-const LIGHT_WEIGHTS = 'efficientnet-lite0-57934424.pth';
-
-/** The ImageNet weights of a backbone that the set-up fetches with the packages. */
-export function imageNetWeights(backbone: 'efficientnet_lite0'): string {
-  const file = path.join(PACKAGE_ROOT, '.native', 'weights', LIGHT_WEIGHTS);
+/** A weights file that the set-up fetches with the packages. */
+export function packagedWeights(name: string): string {
+  const file = path.join(PACKAGE_ROOT, '.native', 'weights', name);
   if (!fs.existsSync(file))
-    throw new WeightsError(`the ImageNet weights of ${backbone} are not there`, {
-      where: file,
-      fix: 'Run `npm run setup`.',
-    });
+    throw new WeightsError(`the weights ${name} are not there`, { where: file, fix: 'Run `npm run setup`.' });
   return file;
 }

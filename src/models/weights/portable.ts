@@ -1,5 +1,6 @@
-import { type MaskRcnnConfig, MODEL_NAMES, type ModelName } from '../../config/architectures';
+import { ARCHITECTURE_NAMES, type ArchitectureName } from '../../config/architectures';
 import { withTodaysNames } from '../../config/legacy';
+import type { MaskRcnnConfig } from '../../config/schema';
 import { WeightsError } from '../../core/errors';
 import type { MaskRcnn } from '../mask_rcnn';
 import { writeSafetensors } from './formats/safetensors';
@@ -8,7 +9,7 @@ import { openWeights } from './open';
 
 /** What a portable model file says beside its weights: all that is needed to use them on new images. */
 export interface PortableModel {
-  readonly architecture: ModelName;
+  readonly architecture: ArchitectureName;
   readonly config: MaskRcnnConfig;
   /** Class names 1..K. */
   readonly classes: readonly string[];
@@ -65,7 +66,7 @@ export function readPortableModel(file: string): PortableModel | null {
   if (metadata.format !== FORMAT) return null;
   try {
     const about = JSON.parse(metadata.cytobench) as PortableModel & { readonly enlarge?: number };
-    if (!MODEL_NAMES.includes(about.architecture))
+    if (!ARCHITECTURE_NAMES.includes(about.architecture))
       throw new Error(`unknown architecture ${about.architecture}`);
     const config = withTodaysNames<MaskRcnnConfig>(about.config, 'model');
     return { ...about, config, scale: about.scale ?? about.enlarge ?? 1 };

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import type { PresetName } from '../../config/schema';
+import type { PresetName } from '../../config/setting';
 import { CytobenchError } from '../../core/errors';
 import { isRunning, lockOwner } from '../../core/lock';
 import { PACKAGE_ROOT } from '../../core/package_root';
