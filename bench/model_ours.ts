@@ -51,7 +51,7 @@ function matmulRate(precision: Precision): number {
 }
 
 /** The number of regions of every call of the box head. */
-function countRois({ roiHeads: { box } }: MaskRcnn): number[] {
+function countRois({ boxHead: box }: MaskRcnn): number[] {
   const counts: number[] = [];
   const apply = box.apply.bind(box);
   box.apply = (pooled, mode) => {

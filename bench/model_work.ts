@@ -1,7 +1,8 @@
-import { LOSS_NAMES, type MaskRcnn } from '../src/models/mask_rcnn';
+import type { MaskRcnn } from '../src/models/mask_rcnn';
 import { sampleFirst } from '../src/models/sampler';
+import { readLosses, totalLoss } from '../src/nn/losses';
 import { computeGradients } from '../src/runtime/gradients';
-import { type Scalar, tf } from '../src/runtime/tf';
+import type { Scalar } from '../src/runtime/tf';
 import { Sgd } from '../src/training/optimizers';
 import { disposeGradients } from '../src/training/step';
 import { jobSample, type ModelJob } from './model_job';
@@ -23,11 +24,11 @@ export function trainingWork(model: MaskRcnn, job: ModelJob): Work {
   const optimizer = new Sgd(parameters, OPTIMIZER);
   let done = 0;
   return (phase) => {
-    const values: Record<string, number> = {};
+    let values: Record<string, number> = {};
     const forward = (): Scalar => {
       const terms = model.losses([sample], { training: true, sampler: sampleFirst });
-      for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
-      return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
+      values = readLosses(terms);
+      return totalLoss(terms);
     };
     const { value, grads } = phase('gradients', () =>
       computeGradients(

@@ -12,15 +12,17 @@ import type { Instances } from '../geometry/instances';
 import type { CropMask, SoftMask } from '../geometry/masks';
 import { encodeCropMask } from '../geometry/rle';
 import type { Mode } from '../nn/conv';
+import { type Losses, readLosses } from '../nn/losses';
 import { ParameterStore } from '../nn/parameters';
 import { appliedPrecision, type Precision, withPrecision } from '../runtime/precision';
 import { scoped } from '../runtime/scope';
-import { type Scalar, type Tensor4D, tf } from '../runtime/tf';
+import type { Tensor4D } from '../runtime/tf';
 import type { Backbone } from './backbones/backbone';
 import { buildBackbone } from './backbones/build_backbone';
 import { detectionLimitFactor } from './detection_limits';
 import { FeaturePyramid } from './fpn';
-import { MASK_SIZE } from './heads/mask_head';
+import { FastRcnnHead } from './heads/box_head';
+import { FcnMaskHead, MASK_SIZE } from './heads/mask_head';
 import { pasteMask } from './heads/paste_masks';
 import { type MaskedDetections, RoiHeads } from './heads/roi_heads';
 import { RegionProposalNetwork } from './rpn';
@@ -34,17 +36,6 @@ import {
   resizeTarget,
   type Target,
 } from './transform';
-
-/** The five terms, by torchvision's names. */
-export const LOSS_NAMES = [
-  'loss_classifier',
-  'loss_box_reg',
-  'loss_mask',
-  'loss_objectness',
-  'loss_rpn_box_reg',
-] as const;
-export type LossName = (typeof LOSS_NAMES)[number];
-export type Losses = Record<LossName, Scalar>;
 
 export interface LossOptions {
   /** Whether live norms use, and move by, the batch's statistics. */
@@ -79,6 +70,8 @@ export class MaskRcnn {
   readonly backbone: Backbone;
   readonly pyramid: FeaturePyramid;
   readonly rpn: RegionProposalNetwork;
+  readonly boxHead: FastRcnnHead;
+  readonly maskHead: FcnMaskHead;
   readonly roiHeads: RoiHeads;
   /** Applied, which is float32 where the kernels for another are missing. */
   readonly precision: Precision;
@@ -98,7 +91,9 @@ export class MaskRcnn {
     });
     this.pyramid = new FeaturePyramid(this.parameters, this.backbone.channels, config);
     this.rpn = new RegionProposalNetwork(this.parameters, config);
-    this.roiHeads = new RoiHeads(this.parameters, config);
+    this.boxHead = new FastRcnnHead(this.parameters, config);
+    this.maskHead = new FcnMaskHead(this.parameters, config);
+    this.roiHeads = new RoiHeads(config.box, this.boxHead, this.maskHead);
   }
 
   /** Five maps [N, H_l, W_l, C], strides 4 to 64. */
@@ -109,7 +104,8 @@ export class MaskRcnn {
   }
 
   /**
-   * The five losses of a batch. Call it inside `computeGradients` (which keeps the tape) or `tf.tidy`.
+   * The losses of a batch by torchvision's names: `loss_classifier`, `loss_box_reg`, `loss_mask`, `loss_objectness`,
+   * `loss_rpn_box_reg`, and what other heads add. Call it inside `computeGradients` (which keeps the tape) or `tf.tidy`.
    * An image without instances is normal: its box and mask terms are 0.
    */
   losses(images: readonly (ModelImage & Target)[], options: LossOptions): Losses {
@@ -137,24 +133,12 @@ export class MaskRcnn {
       { training },
       sampler,
     );
-    return {
-      loss_classifier: roiLosses.classifier,
-      loss_box_reg: roiLosses.boxRegression,
-      loss_mask: roiLosses.mask,
-      loss_objectness: rpnLosses.objectness,
-      loss_rpn_box_reg: rpnLosses.boxRegression,
-    };
+    return { ...roiLosses, ...rpnLosses };
   }
 
   /** The losses without gradients, norms as in testing and fixed sampling: what validation reports. Touches nothing. */
-  evaluateLosses(images: readonly (ModelImage & Target)[], scale = 1): Record<LossName, number> {
-    const losses = tf.tidy(() => this.losses(images, { training: false, sampler: sampleFirst, scale }));
-    const values = {} as Record<LossName, number>;
-    for (const name of LOSS_NAMES) {
-      values[name] = losses[name].dataSync()[0];
-      losses[name].dispose();
-    }
-    return values;
+  evaluateLosses(images: readonly (ModelImage & Target)[], scale = 1): Record<string, number> {
+    return scoped(() => readLosses(this.losses(images, { training: false, sampler: sampleFirst, scale })));
   }
 
   /** One padded batch, each image scaled by `scale` and then resized as the configuration says. */
@@ -177,13 +161,10 @@ export class MaskRcnn {
       const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false, block);
       const area = Math.max(...batch.sizes.map(([height, width]) => height * width));
       const limitFactor = block === undefined ? 1 : detectionLimitFactor(area);
-      const detections = this.roiHeads.detect(
-        features.slice(0, 4),
-        proposals,
-        batch.sizes,
+      const detections = this.roiHeads.detect(features.slice(0, 4), proposals, batch.sizes, {
         limitFactor,
         scoreThreshold,
-      );
+      });
       return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n], drawMask));
     };
     return scoped(() => withPrecision(this.precision, find));

@@ -4,9 +4,9 @@ import { clipBoxes, selectBoxes } from '../geometry/boxes';
 import { nonMaximumSuppression, topK } from '../geometry/nms';
 import { applyChain, Conv } from '../nn/conv';
 import { normal } from '../nn/init';
-import { binaryCrossEntropyWithLogits, smoothL1, zeroLoss } from '../nn/losses';
+import { binaryCrossEntropyWithLogits, type Losses, smoothL1, zeroLoss } from '../nn/losses';
 import type { ParameterStore } from '../nn/parameters';
-import { type Scalar, type Tensor, type Tensor2D, type Tensor4D, tf } from '../runtime/tf';
+import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../runtime/tf';
 import {
   type AnchorLevel,
   allAnchors,
@@ -145,11 +145,7 @@ export class RegionProposalNetwork {
   }
 
   /** Objectness and box losses over sampled anchors of all images. */
-  losses(
-    output: RpnOutput,
-    targets: readonly Target[],
-    sampler: Sampler,
-  ): { objectness: Scalar; boxRegression: Scalar } {
+  losses(output: RpnOutput, targets: readonly Target[], sampler: Sampler): Losses {
     const { foregroundIou, backgroundIou, batchSizePerImage, positiveFraction } = this.config.rpn;
     const anchors = allAnchors(output.levels);
     const total = anchors.length / 4;
@@ -176,19 +172,22 @@ export class RegionProposalNetwork {
       for (const i of [...positive, ...negative]) sampledRows.push(n * total + i);
       labels.push(...new Array(positive.length).fill(1), ...new Array(negative.length).fill(0));
     });
-    if (!sampledRows.length) return { objectness: zeroLoss(), boxRegression: zeroLoss() };
+    if (!sampledRows.length) return { loss_objectness: zeroLoss(), loss_rpn_box_reg: zeroLoss() };
     const logits = tf.gather(
       this.flatten(output.objectnessLogits, targets.length, 1),
       tf.tensor1d(sampledRows, 'int32'),
     );
     const objectness = binaryCrossEntropyWithLogits(logits, tf.tensor2d(labels, [labels.length, 1]));
-    if (!positiveRows.length) return { objectness, boxRegression: zeroLoss() };
+    if (!positiveRows.length) return { loss_objectness: objectness, loss_rpn_box_reg: zeroLoss() };
     const deltas = tf.gather(
       this.flatten(output.boxDeltas, targets.length, 4),
       tf.tensor1d(positiveRows, 'int32'),
     );
     const wanted = tf.tensor2d(concatenate(regression), [positiveRows.length, 4]);
-    return { objectness, boxRegression: smoothL1(deltas, wanted, 1 / 9, sampledRows.length) };
+    return {
+      loss_objectness: objectness,
+      loss_rpn_box_reg: smoothL1(deltas, wanted, 1 / 9, sampledRows.length),
+    };
   }
 
   /** Level maps -> [N * T, channels], image after image. */

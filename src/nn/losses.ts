@@ -1,5 +1,18 @@
 import { type Scalar, type Tensor, tf } from '../runtime/tf';
 
+/** The terms of a training loss by their names, in the order in which they are added up. */
+export type Losses = Readonly<Record<string, Scalar>>;
+
+/** The values of loss terms. */
+export function readLosses(losses: Losses): Record<string, number> {
+  return Object.fromEntries(Object.entries(losses).map(([name, term]) => [name, term.dataSync()[0]]));
+}
+
+/** The sum of loss terms, in their order. */
+export function totalLoss(losses: Losses): Scalar {
+  return tf.addN(Object.values(losses)) as Scalar;
+}
+
 /** A loss of zero that gives no gradient: what a term is when it has no samples. */
 export function zeroLoss(): Scalar {
   return tf.scalar(0);

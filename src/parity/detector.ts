@@ -5,14 +5,15 @@ import { rleArea } from '../geometry/rle';
 import { allAnchors } from '../models/anchors';
 import { BOX_SIZE } from '../models/heads/box_head';
 import { MASK_POOL, pixelShuffleIndex } from '../models/heads/mask_head';
-import { LOSS_NAMES, MaskRcnn } from '../models/mask_rcnn';
+import { MaskRcnn } from '../models/mask_rcnn';
 import { sampleFirst } from '../models/sampler';
 import { assign } from '../models/weights/load_state';
+import { readLosses, totalLoss } from '../nn/losses';
 import { toTorch } from '../nn/parameters';
 import { roiAlign } from '../nn/roi_align';
 import { computeGradients } from '../runtime/gradients';
 import { scoped } from '../runtime/scope';
-import { type Scalar, type Tensor, type Tensor4D, tf } from '../runtime/tf';
+import { type Tensor, type Tensor4D, tf } from '../runtime/tf';
 import { Sgd } from '../training/optimizers';
 import { generateImage, generateTargets, generateTensor } from './generate';
 import {
@@ -129,9 +130,9 @@ function headErrors(model: MaskRcnn, golden: DetectorGolden, features: readonly 
   const boxes = Float32Array.from(golden.rois.flat());
   const rois = { boxes, imageIndex: new Int32Array(golden.rois.length) };
   const pooled = roiAlign(features, rois, BOX_SIZE);
-  const { features: hidden, classLogits, boxDeltas } = model.roiHeads.box.apply(pooled, { training: false });
+  const { features: hidden, classLogits, boxDeltas } = model.boxHead.apply(pooled, { training: false });
   const forMasks = roiAlign(features, rois, MASK_POOL);
-  const blocks = model.roiHeads.mask.apply(forMasks, { training: false }).dataSync();
+  const blocks = model.maskHead.apply(forMasks, { training: false }).dataSync();
   const classes = model.config.numClasses;
   const maskLogits = new Float32Array(blocks.length);
   for (let n = 0; n < golden.rois.length; n++)
@@ -191,16 +192,16 @@ function training(model: MaskRcnn, golden: DetectorGolden): Errors {
   const optimizer = new Sgd(parameters, { momentum: 0.9, weightDecay: 0.0005 });
   const errors: Errors = {};
   golden.training.forEach((wanted, step) => {
-    const losses = {} as Record<string, number>;
+    let losses: Record<string, number> = {};
     const { value, grads } = computeGradients(
       () => {
         const terms = model.losses(batch, { training: true, sampler: sampleFirst });
-        for (const name of LOSS_NAMES) losses[name] = terms[name].dataSync()[0];
-        return tf.addN(Object.values(terms)) as Scalar;
+        losses = readLosses(terms);
+        return totalLoss(terms);
       },
       parameters.map(({ variable }) => variable),
     );
-    for (const name of LOSS_NAMES)
+    for (const name of Object.keys(wanted.losses))
       errors[`training.${step}.${name}`] =
         Math.abs(losses[name] - wanted.losses[name]) / Math.abs(wanted.losses[name]);
     if (wanted.gradients) Object.assign(errors, gradientErrors(wanted.gradients, parameters, grads));

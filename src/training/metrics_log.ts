@@ -1,13 +1,12 @@
 import * as fs from 'node:fs';
 import { fileError, writeFileAtomic } from '../core/files';
-import type { LossName } from '../models/mask_rcnn';
 
 /** A line of `metrics.jsonl`. */
 export interface StepMetrics {
   readonly type: 'step';
   readonly step: number;
   readonly epoch: number;
-  readonly losses: Readonly<Record<LossName, number>>;
+  readonly losses: Readonly<Record<string, number>>;
   readonly total: number;
   readonly learningRate: number;
   readonly gradientNorm: number;
@@ -26,7 +25,7 @@ export interface EpochMetrics {
   readonly step: number;
   readonly epoch: number;
   readonly validation: {
-    readonly losses: Readonly<Record<LossName, number>>;
+    readonly losses: Readonly<Record<string, number>>;
     readonly total: number;
     readonly AP50: number;
   } | null;

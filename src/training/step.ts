@@ -2,11 +2,12 @@ import type { ExperimentConfig } from '../config/schema';
 import { CytobenchError } from '../core/errors';
 import { createRng, type Rng } from '../core/rng';
 import type { Sample } from '../data/record';
-import { LOSS_NAMES, type LossName, type MaskRcnn } from '../models/mask_rcnn';
+import type { MaskRcnn } from '../models/mask_rcnn';
 import { sampleRandom } from '../models/sampler';
+import { readLosses, totalLoss } from '../nn/losses';
 import type { Parameter } from '../nn/parameters';
 import { computeGradients } from '../runtime/gradients';
-import { type Scalar, type Tensor, tf } from '../runtime/tf';
+import { type Tensor, tf } from '../runtime/tf';
 import type { TrainingState } from './checkpoint';
 import type { TrainingProgress } from './checkpoint_state';
 import type { StepMetrics } from './metrics_log';
@@ -15,7 +16,7 @@ import { learningRate } from './schedule';
 
 /** Losses of a step and the gradients of its parameters, averaged over its batches. The caller disposes `grads`. */
 export interface StepGradients {
-  readonly losses: Readonly<Record<LossName, number>>;
+  readonly losses: Readonly<Record<string, number>>;
   readonly total: number;
   /** One a parameter; null where the loss does not depend on it. */
   readonly grads: (Tensor | null)[];
@@ -39,10 +40,10 @@ export function stepGradients(
   const parts = batches.map((batch, i) =>
     batchGradients(model, parameters, batch, { rng: i === 0 ? rng : rng.fork(i), simulateProposals }),
   );
-  const mean = (name: LossName): number =>
+  const mean = (name: string): number =>
     parts.reduce((sum, { losses }) => sum + losses[name], 0) / parts.length;
-  const losses = Object.fromEntries(LOSS_NAMES.map((name) => [name, mean(name)])) as Record<LossName, number>;
-  const total = LOSS_NAMES.reduce((sum, name) => sum + losses[name], 0);
+  const losses = Object.fromEntries(Object.keys(parts[0].losses).map((name) => [name, mean(name)]));
+  const total = Object.values(losses).reduce((sum, value) => sum + value, 0);
   if (parts.length === 1) return { losses, total, grads: parts[0].grads };
   const grads = parameters.map((_, i) => averaged(parts.map((part) => part.grads[i])));
   return { losses, total, grads };
@@ -58,12 +59,12 @@ function batchGradients(
   batch: readonly Sample[],
   { rng, simulateProposals }: { readonly rng: Rng; readonly simulateProposals?: boolean },
 ): Pick<StepGradients, 'losses' | 'grads'> {
-  const losses = {} as Record<LossName, number>;
+  let losses: Record<string, number> = {};
   const { value, grads } = computeGradients(
     () => {
       const terms = model.losses(batch, { training: true, sampler: sampleRandom(rng), simulateProposals });
-      for (const name of LOSS_NAMES) losses[name] = terms[name].dataSync()[0];
-      return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
+      losses = readLosses(terms);
+      return totalLoss(terms);
     },
     parameters.map(({ variable }) => variable),
   );
@@ -95,11 +96,11 @@ export class NonFiniteError extends CytobenchError {
 }
 
 export function requireFinite(
-  losses: Readonly<Record<LossName, number>>,
+  losses: Readonly<Record<string, number>>,
   norm: number,
   batches: readonly (readonly Sample[])[],
 ): void {
-  const bad = LOSS_NAMES.find((name) => !Number.isFinite(losses[name]));
+  const bad = Object.keys(losses).find((name) => !Number.isFinite(losses[name]));
   if (bad !== undefined) throw new NonFiniteError(bad, losses[bad], batches);
   if (!Number.isFinite(norm)) throw new NonFiniteError('the gradient', norm, batches);
 }

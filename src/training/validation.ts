@@ -7,13 +7,14 @@ import { recordToSample, type Sample } from '../data/record';
 import type { Instances } from '../geometry/instances';
 import { evaluateCoco } from '../metrics/coco/evaluate';
 import { type EvaluationImage, groundTruthImage } from '../metrics/evaluation_image';
-import { LOSS_NAMES, type LossName, type MaskRcnn } from '../models/mask_rcnn';
+import type { MaskRcnn } from '../models/mask_rcnn';
 import { sampleRandom } from '../models/sampler';
-import { tf } from '../runtime/tf';
+import { readLosses } from '../nn/losses';
+import { scoped } from '../runtime/scope';
 
 /** What a validation finds. */
 export interface Validation {
-  readonly losses: Readonly<Record<LossName, number>>;
+  readonly losses: Readonly<Record<string, number>>;
   readonly total: number;
   readonly AP50: number;
 }
@@ -86,15 +87,15 @@ export async function validate(
 ): Promise<Validation | null> {
   const { images, scale, maxDets, mode } = config.validation;
   const samples = images === null ? set.samples : set.samples.slice(0, images);
-  const losses = {} as Record<LossName, number>;
-  for (const name of LOSS_NAMES) losses[name] = 0;
+  const losses: Record<string, number> = {};
   const rng = createRng(config.seed).fork(`validation-${step}`);
   for (const [i, sample] of samples.entries()) {
     const values =
       mode === 'evaluation'
         ? model.evaluateLosses([sample], scale)
         : trainingLosses(model, sample, scale, rng.fork(i));
-    for (const name of LOSS_NAMES) losses[name] += values[name] / samples.length;
+    for (const [name, value] of Object.entries(values))
+      losses[name] = (losses[name] ?? 0) + value / samples.length;
     await nextTurn();
     if (interrupted?.()) return null;
   }
@@ -107,7 +108,11 @@ export async function validate(
     classes: config.model.numClasses - 1,
     maxDets,
   });
-  return { losses, total: LOSS_NAMES.reduce((sum, name) => sum + losses[name], 0), AP50: Math.max(AP50, 0) };
+  return {
+    losses,
+    total: Object.values(losses).reduce((sum, value) => sum + value, 0),
+    AP50: Math.max(AP50, 0),
+  };
 }
 
 function trainingLosses(
@@ -115,10 +120,8 @@ function trainingLosses(
   sample: Sample,
   scale: number,
   rng: ReturnType<typeof createRng>,
-): Record<LossName, number> {
-  const values = {} as Record<LossName, number>;
-  const terms = tf.tidy(() => model.losses([sample], { training: true, sampler: sampleRandom(rng), scale }));
-  for (const name of LOSS_NAMES) values[name] = terms[name].dataSync()[0];
-  tf.dispose(Object.values(terms));
-  return values;
+): Record<string, number> {
+  return scoped(() =>
+    readLosses(model.losses([sample], { training: true, sampler: sampleRandom(rng), scale })),
+  );
 }

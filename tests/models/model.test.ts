@@ -1,8 +1,9 @@
 import * as assert from 'node:assert/strict';
 import { networkOf } from '../../src/config/schema';
 import { createRng } from '../../src/core/rng';
-import { LOSS_NAMES, MaskRcnn } from '../../src/models/mask_rcnn';
+import { MaskRcnn } from '../../src/models/mask_rcnn';
 import { sampleRandom } from '../../src/models/sampler';
+import { totalLoss } from '../../src/nn/losses';
 import { generateImage, generateTargets } from '../../src/parity/generate';
 import { computeGradients } from '../../src/runtime/gradients';
 import { hasKernels } from '../../src/runtime/kernels';
@@ -97,7 +98,7 @@ describe('Mask R-CNN', () => {
       const { value, grads } = computeGradients(
         () => {
           const terms = own.losses(batch, { training: true, sampler: sampleRandom(createRng('same')) });
-          return tf.addN(LOSS_NAMES.map((name) => terms[name])) as Scalar;
+          return totalLoss(terms);
         },
         parameters.map(({ variable }) => variable),
       );

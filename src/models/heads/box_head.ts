@@ -4,14 +4,19 @@ import { nonMaximumSuppression } from '../../geometry/nms';
 import { applyChain, Conv, type Mode } from '../../nn/conv';
 import { kaimingNormal } from '../../nn/init';
 import { Linear } from '../../nn/linear';
-import { smoothL1, softmaxCrossEntropy, zeroLoss } from '../../nn/losses';
+import { type Losses, smoothL1, softmaxCrossEntropy, zeroLoss } from '../../nn/losses';
 import type { ParameterStore } from '../../nn/parameters';
-import { type Scalar, type Tensor2D, type Tensor4D, tf } from '../../runtime/tf';
+import { scoped } from '../../runtime/scope';
+import { type Tensor2D, type Tensor4D, tf } from '../../runtime/tf';
 import { BOX_WEIGHTS, decodeBox } from '../box_coder';
+import type { BoxDetections, BoxDetectOptions, BoxHead, HeadBatch, Pool } from './roi_heads';
 
 /** Side of a box RoI after pooling. */
 export const BOX_SIZE = 7;
 const MIN_SIDE = 1e-2;
+/** Regions that are classified together: more than the proposals of an image under the model's own limits. */
+const BOX_CHUNK = 1024;
+const EVALUATION: Mode = { training: false };
 
 export interface BoxOutput {
   /** [n, representationSize] */
@@ -22,16 +27,8 @@ export interface BoxOutput {
   readonly boxDeltas: Tensor2D;
 }
 
-/** Detections of one image before their masks: rows by falling score. */
-export interface BoxDetections {
-  /** [n * 4] pixels of the resized image. */
-  readonly boxes: Float32Array;
-  readonly scores: Float32Array;
-  readonly labels: Int32Array;
-}
-
-/** Classes and boxes of pooled regions. */
-export class BoxBranch {
+/** Classes and boxes of pooled regions (Girshick 2015), by torchvision's names. */
+export class FastRcnnHead implements BoxHead {
   private readonly convs: readonly Conv[] = [];
   private readonly layers: readonly Linear[];
   private readonly classScore: Linear;
@@ -94,19 +91,14 @@ export class BoxBranch {
     };
   }
 
-  /**
-   * @param labels [n] 0 is background. @param regression [n * 4] wanted offsets, read where the label is over 0.
-   */
-  losses(
-    output: BoxOutput,
-    labels: Int32Array,
-    regression: Float32Array,
-  ): { classifier: Scalar; boxRegression: Scalar } {
-    if (!labels.length) return { classifier: zeroLoss(), boxRegression: zeroLoss() };
+  losses({ pool, rois, mode }: HeadBatch): Losses {
+    const { labels, regression } = rois;
+    const output = this.apply(pool(rois, BOX_SIZE), mode);
+    if (!labels.length) return { loss_classifier: zeroLoss(), loss_box_reg: zeroLoss() };
     const classifier = softmaxCrossEntropy(output.classLogits, labels);
     const rows: number[] = [];
     for (let i = 0; i < labels.length; i++) if (labels[i] > 0) rows.push(i);
-    if (!rows.length) return { classifier, boxRegression: zeroLoss() };
+    if (!rows.length) return { loss_classifier: classifier, loss_box_reg: zeroLoss() };
     const perClass = output.boxDeltas.reshape([-1, 4]);
     const own = tf.gather(
       perClass,
@@ -116,22 +108,18 @@ export class BoxBranch {
       ),
     );
     const wanted = tf.tensor2d(selectBoxes(regression, rows), [rows.length, 4]);
-    return { classifier, boxRegression: smoothL1(own, wanted, 1 / 9, labels.length) };
+    return { loss_classifier: classifier, loss_box_reg: smoothL1(own, wanted, 1 / 9, labels.length) };
   }
 
-  /**
-   * Decodes, thresholds and suppresses within classes, for the proposals of one image.
-   * @param limitFactor factor on the limit of detections.
-   * @param scoreThreshold what scores less is not wanted. It would suppress nothing that scores more, so nothing else changes.
-   */
+  /** Decodes, thresholds and suppresses within classes, for the proposals of one image. */
   detect(
+    pool: Pool,
     proposals: Float32Array,
-    logits: Float32Array,
-    deltas: Float32Array,
+    image: number,
     [height, width]: readonly [number, number],
-    limitFactor = 1,
-    scoreThreshold = 0,
+    { limitFactor = 1, scoreThreshold = 0 }: BoxDetectOptions = {},
   ): BoxDetections {
+    const { logits, deltas } = this.classify(pool, proposals, image);
     const { numClasses, box } = this.config;
     const boxes: number[] = [];
     const scores: number[] = [];
@@ -167,6 +155,32 @@ export class BoxBranch {
       scores: Float32Array.from(kept, (i) => all.scores[i]),
       labels: Int32Array.from(kept, (i) => all.labels[i]),
     };
+  }
+
+  /** Class logits [n * K] and box offsets [n * 4 K] of the boxes of one image, some at a time. */
+  private classify(
+    pool: Pool,
+    boxes: Float32Array,
+    image: number,
+  ): { logits: Float32Array; deltas: Float32Array } {
+    const { numClasses } = this.config;
+    const total = boxes.length / 4;
+    const logits = new Float32Array(total * numClasses);
+    const deltas = new Float32Array(total * numClasses * 4);
+    for (let from = 0; from < total; from += BOX_CHUNK) {
+      const count = Math.min(BOX_CHUNK, total - from);
+      const rois = {
+        boxes: boxes.subarray(from * 4, (from + count) * 4),
+        imageIndex: new Int32Array(count).fill(image),
+      };
+      const [ownLogits, ownDeltas] = scoped(() => {
+        const { classLogits, boxDeltas } = this.apply(pool(rois, BOX_SIZE), EVALUATION);
+        return [classLogits.dataSync<'float32'>(), boxDeltas.dataSync<'float32'>()];
+      });
+      logits.set(ownLogits, from * numClasses);
+      deltas.set(ownDeltas, from * numClasses * 4);
+    }
+    return { logits, deltas };
   }
 }
 

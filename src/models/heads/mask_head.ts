@@ -1,22 +1,29 @@
 import type { MaskRcnnConfig } from '../../config/schema';
+import { selectBoxes } from '../../geometry/boxes';
 import type { CropMask } from '../../geometry/masks';
 import { applyChain, Conv, type Mode } from '../../nn/conv';
 import { kaimingNormal, zeros } from '../../nn/init';
 import { affine } from '../../nn/linear';
-import { binaryCrossEntropyWithLogits, zeroLoss } from '../../nn/losses';
+import { binaryCrossEntropyWithLogits, type Losses, zeroLoss } from '../../nn/losses';
 import type { Parameter, ParameterStore } from '../../nn/parameters';
 import { reshapeValues } from '../../runtime/ops/bfloat16_pairs';
+import { scoped } from '../../runtime/scope';
 import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../../runtime/tf';
+import { type BoxDetections, type HeadBatch, type MaskHead, matchedMask, type Pool } from './roi_heads';
 
 /** Side of a mask RoI after pooling, and of the mask predicted from it. */
 export const MASK_POOL = 14;
 export const MASK_SIZE = 28;
+/** Regions whose masks are computed together: bounds the memory of an image with hundreds of cells. */
+const MASK_CHUNK = 64;
+const EVALUATION: Mode = { training: false };
 
 /**
- * Masks of pooled regions. The transposed convolution (2 x 2, stride 2) touches each input pixel alone, so it and the
+ * Masks of pooled regions (He et al. 2017), by torchvision's names. The transposed convolution (2 x 2, stride 2) touches each input pixel alone, so it and the
  * last layer are matrix products; its four outputs a pixel are put in their places last, on K channels instead of 256.
  */
-export class MaskBranch {
+export class FcnMaskHead implements MaskHead {
+  readonly side = MASK_SIZE;
   private readonly convs: readonly Conv[];
   private readonly upsample: Parameter;
   private readonly upsampleBias: Parameter;
@@ -80,8 +87,48 @@ export class MaskBranch {
     );
   }
 
+  losses(batch: HeadBatch): Losses {
+    const { pool, rois, sizes, mode } = batch;
+    const rows: number[] = [];
+    for (let i = 0; i < rois.labels.length; i++) if (rois.labels[i] > 0) rows.push(i);
+    const boxes = selectBoxes(rois.boxes, rows);
+    const imageIndex = Int32Array.from(rows, (i) => rois.imageIndex[i]);
+    const labels = Int32Array.from(rows, (i) => rois.labels[i]);
+    const area = MASK_SIZE * MASK_SIZE;
+    const wanted = new Float32Array(rows.length * area);
+    rows.forEach((row, i) => {
+      const image = imageIndex[i];
+      const [height, width] = sizes[image];
+      projectMask(matchedMask(batch, row), boxes, i, height, width, MASK_SIZE, wanted, i * area);
+    });
+    if (!rows.length) return { loss_mask: zeroLoss() };
+    return {
+      loss_mask: this.loss(this.apply(pool({ boxes, imageIndex }, MASK_POOL), mode), labels, wanted),
+    };
+  }
+
+  probabilities(pool: Pool, { boxes, labels }: BoxDetections, image: number): Float32Array {
+    const area = MASK_SIZE * MASK_SIZE;
+    const { numClasses } = this.config;
+    const out = new Float32Array(labels.length * area);
+    for (let from = 0; from < labels.length; from += MASK_CHUNK) {
+      const count = Math.min(MASK_CHUNK, labels.length - from);
+      const rois = {
+        boxes: boxes.subarray(from * 4, (from + count) * 4),
+        imageIndex: new Int32Array(count).fill(image),
+      };
+      const logits = scoped(() => this.apply(pool(rois, MASK_POOL), EVALUATION).dataSync<'float32'>());
+      for (let i = 0; i < count; i++)
+        for (let p = 0; p < area; p++) {
+          const logit = logits[(i * area + pixelShuffleIndex(p)) * numClasses + labels[from + i]];
+          out[(from + i) * area + p] = 1 / (1 + Math.exp(-logit));
+        }
+    }
+    return out;
+  }
+
   /** @param targets [n * 784] in 0..1, image order. @param labels [n] 1..K-1 */
-  loss(logits: Tensor2D, labels: Int32Array, targets: Float32Array): Scalar {
+  private loss(logits: Tensor2D, labels: Int32Array, targets: Float32Array): Scalar {
     if (!labels.length) return zeroLoss();
     const { numClasses } = this.config;
     const chosen = tf

@@ -1,20 +1,20 @@
 import type { MaskRcnnConfig } from '../../config/schema';
-import { selectBoxes } from '../../geometry/boxes';
+import type { CropMask } from '../../geometry/masks';
 import type { Mode } from '../../nn/conv';
-import type { ParameterStore } from '../../nn/parameters';
+import type { Losses } from '../../nn/losses';
 import { type Rois, roiAlign } from '../../nn/roi_align';
-import { scoped } from '../../runtime/scope';
-import { type Scalar, type Tensor4D, tf } from '../../runtime/tf';
+import type { Tensor4D } from '../../runtime/tf';
 import { BOX_WEIGHTS, encodeBox } from '../box_coder';
 import { matchProposals } from '../matcher';
 import type { Proposals } from '../rpn';
 import { type Sampler, sampleBalanced } from '../sampler';
 import type { ImageBatch, Target } from '../transform';
-import { BOX_SIZE, BoxBranch, type BoxDetections } from './box_head';
-import { MASK_POOL, MASK_SIZE, MaskBranch, pixelShuffleIndex, projectMask } from './mask_head';
+
+/** Pools regions from the feature maps: [n, size, size, C]. */
+export type Pool = (rois: Rois, size: number) => Tensor4D;
 
 /** Regions chosen for training, of all images. */
-interface SampledRois extends Rois {
+export interface SampledRois extends Rois {
   /** [n] 0 is background. */
   readonly labels: Int32Array;
   /** [n] row of the image's ground truth; meaningless for background. */
@@ -23,36 +23,68 @@ interface SampledRois extends Rois {
   readonly regression: Float32Array;
 }
 
-export interface RoiLosses {
-  readonly classifier: Scalar;
-  readonly boxRegression: Scalar;
-  readonly mask: Scalar;
+/** Detections of one image before their masks: rows by falling score. */
+export interface BoxDetections {
+  /** [n * 4] pixels of the resized image. */
+  readonly boxes: Float32Array;
+  readonly scores: Float32Array;
+  readonly labels: Int32Array;
 }
 
 /** Detections of one image with their mask probabilities. */
 export interface MaskedDetections extends BoxDetections {
-  /** [n * 28 * 28] probabilities of the detected class, row by row. */
+  /** [n * side * side] probabilities of the detected class, row by row. */
   readonly maskProbabilities: Float32Array;
 }
 
-/** RoIs whose masks are computed together: bounds the memory of an image with hundreds of cells. */
-const MASK_CHUNK = 64;
-/** The same for classes and boxes: more than the proposals of an image under the model's own limits. */
-const BOX_CHUNK = 1024;
+/** What a head is trained on. */
+export interface HeadBatch {
+  readonly pool: Pool;
+  readonly rois: SampledRois;
+  readonly targets: readonly Target[];
+  /** [height, width] of each image as the network sees it. */
+  readonly sizes: ImageBatch['sizes'];
+  readonly mode: Mode;
+}
 
-/** Second stage: classes, boxes and masks of the proposals (torchvision's roi_heads.py). */
+export interface BoxDetectOptions {
+  /** Factor on the limit of detections: a large image has more to find. */
+  readonly limitFactor?: number;
+  /** What scores less is left out. It would suppress nothing that scores more, so nothing else changes. */
+  readonly scoreThreshold?: number;
+}
+
+/** Classes and boxes of regions. */
+export interface BoxHead {
+  losses(batch: HeadBatch): Losses;
+  /** @param proposals [n * 4] of image number `image`, whose size is [height, width]. */
+  detect(
+    pool: Pool,
+    proposals: Float32Array,
+    image: number,
+    size: readonly [number, number],
+    options?: BoxDetectOptions,
+  ): BoxDetections;
+}
+
+/** Masks of regions. */
+export interface MaskHead {
+  /** Side of the grid that a mask is predicted on. */
+  readonly side: number;
+  losses(batch: HeadBatch): Losses;
+  /** [n * side * side] probabilities of the detected class, for the detections of image number `image`. */
+  probabilities(pool: Pool, detections: BoxDetections, image: number): Float32Array;
+}
+
+/** Second stage: classes, boxes and masks of the proposals (torchvision's roi_heads.py), by the heads that it is given. */
 export class RoiHeads {
-  readonly box: BoxBranch;
-  readonly mask: MaskBranch;
-
   constructor(
-    store: ParameterStore,
-    private readonly config: MaskRcnnConfig,
-  ) {
-    this.box = new BoxBranch(store, config);
-    this.mask = new MaskBranch(store, config);
-  }
+    private readonly config: MaskRcnnConfig['box'],
+    readonly box: BoxHead,
+    readonly mask: MaskHead,
+  ) {}
 
+  /** The losses of both heads over a sample of the proposals. @param features strides 4 to 32. */
   losses(
     features: readonly Tensor4D[],
     proposals: readonly Proposals[],
@@ -60,164 +92,78 @@ export class RoiHeads {
     sizes: ImageBatch['sizes'],
     mode: Mode,
     sampler: Sampler,
-  ): RoiLosses {
-    const rois = this.sample(proposals, targets, sampler);
-    const output = this.box.apply(roiAlign(features, rois, BOX_SIZE), mode);
-    const { classifier, boxRegression } = this.box.losses(output, rois.labels, rois.regression);
-    return { classifier, boxRegression, mask: this.maskLoss(features, rois, targets, sizes, mode) };
+  ): Losses {
+    const rois = sampleRois(proposals, targets, this.config, sampler);
+    const pool: Pool = (regions, size) => roiAlign(features, regions, size);
+    const batch: HeadBatch = { pool, rois, targets, sizes, mode };
+    return { ...this.box.losses(batch), ...this.mask.losses(batch) };
   }
 
-  private maskLoss(
-    features: readonly Tensor4D[],
-    rois: SampledRois,
-    targets: readonly Target[],
-    sizes: ImageBatch['sizes'],
-    mode: Mode,
-  ): Scalar {
-    const rows: number[] = [];
-    for (let i = 0; i < rois.labels.length; i++) if (rois.labels[i] > 0) rows.push(i);
-    const boxes = selectBoxes(rois.boxes, rows);
-    const imageIndex = Int32Array.from(rows, (i) => rois.imageIndex[i]);
-    const labels = Int32Array.from(rows, (i) => rois.labels[i]);
-    const area = MASK_SIZE * MASK_SIZE;
-    const wanted = new Float32Array(rows.length * area);
-    rows.forEach((row, i) => {
-      const image = imageIndex[i];
-      const [height, width] = sizes[image];
-      projectMask(
-        targets[image].masks[rois.matchedIndices[row]],
-        boxes,
-        i,
-        height,
-        width,
-        MASK_SIZE,
-        wanted,
-        i * area,
-      );
-    });
-    if (!rows.length) return this.mask.loss(tf.zeros([0, this.config.numClasses]), labels, wanted);
-    return this.mask.loss(
-      this.mask.apply(roiAlign(features, { boxes, imageIndex }, MASK_POOL), mode),
-      labels,
-      wanted,
-    );
-  }
-
-  /** The ground truth joins the proposals, then a balanced sample of each image. */
-  private sample(proposals: readonly Proposals[], targets: readonly Target[], sampler: Sampler): SampledRois {
-    const { foregroundIou, batchSizePerImage, positiveFraction } = this.config.box;
-    const boxes: number[] = [];
-    const imageIndex: number[] = [];
-    const labels: number[] = [];
-    const matchedIndices: number[] = [];
-    const regression: number[] = [];
-    const offsets = new Float32Array(4);
-    targets.forEach((target, n) => {
-      const candidates = new Float32Array(proposals[n].boxes.length + target.boxes.length);
-      candidates.set(proposals[n].boxes);
-      candidates.set(target.boxes, proposals[n].boxes.length);
-      const matched = matchProposals(candidates, target.boxes, foregroundIou);
-      const isPositive = (i: number): boolean => matched[i] >= 0;
-      const isNegative = (i: number): boolean => matched[i] < 0;
-      const total = matched.length;
-      const { positive, negative } = sampleBalanced(
-        isPositive,
-        isNegative,
-        total,
-        batchSizePerImage,
-        positiveFraction,
-        sampler,
-      );
-      for (const i of Int32Array.from([...positive, ...negative]).sort()) {
-        const j = matched[i];
-        boxes.push(...candidates.subarray(i * 4, i * 4 + 4));
-        imageIndex.push(n);
-        labels.push(j < 0 ? 0 : target.labels[j]);
-        matchedIndices.push(Math.max(j, 0));
-        offsets.fill(0);
-        if (j >= 0) encodeBox(target.boxes, j, candidates, i, BOX_WEIGHTS, offsets, 0);
-        regression.push(...offsets);
-      }
-    });
-    return {
-      boxes: Float32Array.from(boxes),
-      imageIndex: Int32Array.from(imageIndex),
-      labels: Int32Array.from(labels),
-      matchedIndices: Int32Array.from(matchedIndices),
-      regression: Float32Array.from(regression),
-    };
-  }
-
-  /**
-   * Detections of every image, boxes and masks in the resized image.
-   * @param limitFactor factor on the limit of detections: a large image has more to find.
-   * @param scoreThreshold what scores less gets no mask and is left out.
-   */
+  /** Detections of every image, boxes and masks in the resized image. */
   detect(
     features: readonly Tensor4D[],
     proposals: readonly Proposals[],
     sizes: ImageBatch['sizes'],
-    limitFactor = 1,
-    scoreThreshold = 0,
+    options?: BoxDetectOptions,
   ): MaskedDetections[] {
+    const pool: Pool = (regions, size) => roiAlign(features, regions, size);
     return proposals.map(({ boxes }, n) => {
-      const { logits, deltas } = this.classify(features, boxes, n);
-      const detections = this.box.detect(boxes, logits, deltas, sizes[n], limitFactor, scoreThreshold);
-      return { ...detections, maskProbabilities: this.maskProbabilities(features, detections, n) };
+      const detections = this.box.detect(pool, boxes, n, sizes[n], options);
+      return { ...detections, maskProbabilities: this.mask.probabilities(pool, detections, n) };
     });
-  }
-
-  /** Class logits [n * K] and box offsets [n * 4 K] of the boxes of one image, some at a time. */
-  private classify(
-    features: readonly Tensor4D[],
-    boxes: Float32Array,
-    image: number,
-  ): { logits: Float32Array; deltas: Float32Array } {
-    const { numClasses } = this.config;
-    const total = boxes.length / 4;
-    const logits = new Float32Array(total * numClasses);
-    const deltas = new Float32Array(total * numClasses * 4);
-    for (let from = 0; from < total; from += BOX_CHUNK) {
-      const count = Math.min(BOX_CHUNK, total - from);
-      const rois = {
-        boxes: boxes.subarray(from * 4, (from + count) * 4),
-        imageIndex: new Int32Array(count).fill(image),
-      };
-      const [ownLogits, ownDeltas] = scoped(() => {
-        const { classLogits, boxDeltas } = this.box.apply(roiAlign(features, rois, BOX_SIZE), EVALUATION);
-        return [classLogits.dataSync<'float32'>(), boxDeltas.dataSync<'float32'>()];
-      });
-      logits.set(ownLogits, from * numClasses);
-      deltas.set(ownDeltas, from * numClasses * 4);
-    }
-    return { logits, deltas };
-  }
-
-  private maskProbabilities(
-    features: readonly Tensor4D[],
-    { boxes, labels }: BoxDetections,
-    image: number,
-  ): Float32Array {
-    const area = MASK_SIZE * MASK_SIZE;
-    const { numClasses } = this.config;
-    const out = new Float32Array(labels.length * area);
-    for (let from = 0; from < labels.length; from += MASK_CHUNK) {
-      const count = Math.min(MASK_CHUNK, labels.length - from);
-      const rois = {
-        boxes: boxes.subarray(from * 4, (from + count) * 4),
-        imageIndex: new Int32Array(count).fill(image),
-      };
-      const logits = scoped(() =>
-        this.mask.apply(roiAlign(features, rois, MASK_POOL), EVALUATION).dataSync<'float32'>(),
-      );
-      for (let i = 0; i < count; i++)
-        for (let p = 0; p < area; p++) {
-          const logit = logits[(i * area + pixelShuffleIndex(p)) * numClasses + labels[from + i]];
-          out[(from + i) * area + p] = 1 / (1 + Math.exp(-logit));
-        }
-    }
-    return out;
   }
 }
 
-const EVALUATION: Mode = { training: false };
+/** The ground truth joins the proposals, then a balanced sample of each image. */
+export function sampleRois(
+  proposals: readonly Pick<Proposals, 'boxes'>[],
+  targets: readonly Target[],
+  { foregroundIou, batchSizePerImage, positiveFraction }: MaskRcnnConfig['box'],
+  sampler: Sampler,
+): SampledRois {
+  const boxes: number[] = [];
+  const imageIndex: number[] = [];
+  const labels: number[] = [];
+  const matchedIndices: number[] = [];
+  const regression: number[] = [];
+  const offsets = new Float32Array(4);
+  targets.forEach((target, n) => {
+    const candidates = new Float32Array(proposals[n].boxes.length + target.boxes.length);
+    candidates.set(proposals[n].boxes);
+    candidates.set(target.boxes, proposals[n].boxes.length);
+    const matched = matchProposals(candidates, target.boxes, foregroundIou);
+    const isPositive = (i: number): boolean => matched[i] >= 0;
+    const isNegative = (i: number): boolean => matched[i] < 0;
+    const total = matched.length;
+    const { positive, negative } = sampleBalanced(
+      isPositive,
+      isNegative,
+      total,
+      batchSizePerImage,
+      positiveFraction,
+      sampler,
+    );
+    for (const i of Int32Array.from([...positive, ...negative]).sort()) {
+      const j = matched[i];
+      boxes.push(...candidates.subarray(i * 4, i * 4 + 4));
+      imageIndex.push(n);
+      labels.push(j < 0 ? 0 : target.labels[j]);
+      matchedIndices.push(Math.max(j, 0));
+      offsets.fill(0);
+      if (j >= 0) encodeBox(target.boxes, j, candidates, i, BOX_WEIGHTS, offsets, 0);
+      regression.push(...offsets);
+    }
+  });
+  return {
+    boxes: Float32Array.from(boxes),
+    imageIndex: Int32Array.from(imageIndex),
+    labels: Int32Array.from(labels),
+    matchedIndices: Int32Array.from(matchedIndices),
+    regression: Float32Array.from(regression),
+  };
+}
+
+/** Mask of a region's true cell, for the rows of a sample that have one. */
+export function matchedMask({ rois, targets }: HeadBatch, row: number): CropMask {
+  return targets[rois.imageIndex[row]].masks[rois.matchedIndices[row]];
+}
