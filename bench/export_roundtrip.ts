@@ -33,7 +33,7 @@ async function main(run: string, data: string, images: number): Promise<void> {
   const set = await loadValidationSet(dataset, ids);
   const ours = await predictSet(model, set.samples, about.scale);
   fs.writeFileSync(path.join(folder, 'ids.json'), JSON.stringify(ids));
-  const reference = path.resolve(__dirname, '..', '..', '..', 'shared', 'parity');
+  const reference = path.resolve(__dirname, '..', '..', 'tests', 'fixtures', 'parity');
   const script = path.resolve(__dirname, '..', '..', 'bench', 'peers', 'torchvision_predict.py');
   execFileSync(
     python,

@@ -18,7 +18,7 @@ export function fixturePath(...parts: string[]): string {
 
 /** A test that needs the shared reference files: skipped by name where they are not there. */
 export function itWithShared(name: string, test: () => void | Promise<void>): void {
-  if (fs.existsSync(sharedPath('parity'))) it(name, test);
+  if (fs.existsSync(sharedPath('data'))) it(name, test);
   else it.skip(`${name} (needs ../shared)`, test);
 }
 

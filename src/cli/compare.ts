@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { answer, type CommonOptions, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions } from './command';
 
 interface CompareFlags extends CommonOptions {
   readonly data?: string;
@@ -15,11 +15,12 @@ export function registerCompare(program: Command): void {
       .argument('<runs...>', 'two or more runs or model files; each is compared with the first')
       .option('--data <dir>', 'images to compare on (default: those the first run did not train on)')
       .option('--split <file>', 'a split of them'),
+    'npx cytobench compare RUN_A RUN_B',
   ).action(async (runs: string[], flags: CompareFlags) => {
     const { compareRuns } = await import('../evaluation/compare');
     const { formatInterval } = await import('../metrics/statistics/interval');
     const result = await compareRuns(runs, flags);
-    answer(flags, result, () =>
+    printResult(flags, result, () =>
       [
         ...result.metrics.map(({ run, metric, interval }) => `${run}  ${metric} ${formatInterval(interval)}`),
         ...result.pairs.map(

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { writeFileAtomic } from '../core/files';
 import { peakRssMb } from '../core/process';
 import type { EpochMetrics } from '../training/metrics_log';
-import { answer, type CommonOptions, say, withCommonOptions } from './command';
+import { type CommonOptions, printResult, say, withCommonOptions } from './command';
 
 /** `demo`: from nothing to a page that shows a model finding cells. */
 export function registerDemo(program: Command): void {
@@ -13,9 +13,11 @@ export function registerDemo(program: Command): void {
       .command('demo')
       .description('train the light model on synthetic tissue and show what it learned')
       .option('--out <dir>', 'where the run and its page go', 'results/demo'),
+    'npm run demo',
+    'npx cytobench demo --out results/demo',
   ).action(async (flags: CommonOptions & { out: string }) => {
     const result = await demo(flags.out);
-    answer(flags, result, () =>
+    printResult(flags, result, () =>
       [
         '',
         `AP50 on ${result.images} images it has not seen: ${result.before.toFixed(3)} before, ${result.after.toFixed(3)} after ${result.steps} steps`,

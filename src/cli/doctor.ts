@@ -7,7 +7,7 @@ import { CytobenchError, describeError } from '../core/errors';
 import { PACKAGE_ROOT } from '../core/package_root';
 import { packagedWeights, weightsCache } from '../models/weights/fetch';
 import { chosenThreads } from '../runtime/device';
-import { answer, type CommonOptions, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions } from './command';
 
 interface DoctorFlags extends CommonOptions {
   readonly batch?: string;
@@ -20,12 +20,13 @@ export function registerDoctor(program: Command): void {
       .command('doctor')
       .description('check the installation; each failing row says how to fix it')
       .option('--batch <file>', 'show the batch that a failed run kept'),
+    'npx cytobench doctor',
   ).action(async (flags: DoctorFlags) => {
     if (flags.batch !== undefined) return await showBatch(flags.batch, flags);
     const checks = diagnose();
     const ok = checks.every((check) => check.ok);
     if (!ok) process.exitCode = 1;
-    answer(flags, { ok, checks }, () =>
+    printResult(flags, { ok, checks }, () =>
       checks
         .map(
           ({ name, ok: good, detail, fix }) =>
@@ -57,7 +58,7 @@ async function showBatch(file: string, flags: DoctorFlags): Promise<void> {
     );
   }
   const { step, term } = batch;
-  answer(flags, { step, term, images }, () =>
+  printResult(flags, { step, term, images }, () =>
     [`step ${step}: ${term} was not a number`, ...lines].join('\n'),
   );
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../core/errors';
 import type { Evaluation } from '../evaluation/evaluate';
-import { answer, type CommonOptions, parseCount, say, withCommonOptions } from './command';
+import { type CommonOptions, parseCount, printResult, say, withCommonOptions } from './command';
 
 interface EvaluateFlags extends CommonOptions {
   readonly data?: string;
@@ -47,6 +47,8 @@ export function registerEvaluate(program: Command): void {
       )
       .option('--ablate', 'also tell what each step after the model does to the numbers')
       .option('--overlays <dir>', 'also draw ground truth beside prediction, an image each'),
+    'npx cytobench evaluate RUN',
+    'npx cytobench evaluate RUN --data DIR --part all --overlays images',
   ).action(async (dir: string | undefined, flags: EvaluateFlags) => {
     const { evaluateRun, parseScoreThreshold } = await import('../evaluation/evaluate');
     const { formatConfusion, formatScores, formatScore, formatShares } = await import('./text');
@@ -77,7 +79,7 @@ export function registerEvaluate(program: Command): void {
     const rows = ablation ? { ablation: ablationRows(ablation) } : {};
     const found = { ...report(evaluation), ...analysis, ...rows };
     if (isOwnValidation(evaluation, flags)) await keepEvaluation(where, found);
-    answer(flags, found, () =>
+    printResult(flags, found, () =>
       [
         `${evaluation.ids.length} images, ${source}; limits: ${limit} detections an image (model), ${segm.maxDets} per image and class (COCO)`,
         formatScores('masks', segm, classes),

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
 import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
 import type { Study } from '../studies/run_study';
-import { answer, type CommonOptions, say, withCommonOptions } from './command';
+import { type CommonOptions, printResult, say, withCommonOptions } from './command';
 
 interface ExperimentFlags extends CommonOptions {
   readonly data?: string;
@@ -40,6 +40,7 @@ export function registerExperiment(program: Command): void {
         '--out <file>',
         'the report, its tables beside it as Markdown (default: results/experiments/NAME-PRESET.html)',
       ),
+    'npx cytobench experiment augmentation --data DIR --preset cpu --seeds 0,1,2',
   ).action(async (name: string, flags: ExperimentFlags) => {
     const { presetOf, requireData, useThreads } = await import('./train');
     const { findExperiment } = await import('../config/experiments');
@@ -75,7 +76,7 @@ export function registerExperiment(program: Command): void {
       }
       const page = await writeReport(study, flags.out);
       if (flags.record) await record(study);
-      answer(flags, summary(study, page), () => describe(study, page));
+      printResult(flags, summary(study, page), () => describe(study, page));
     } finally {
       signals.stop();
     }

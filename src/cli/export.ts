@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { answer, type CommonOptions, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions } from './command';
 
 /** `export RUN --out FILE`: one portable model file. */
 export function registerExport(program: Command): void {
@@ -12,12 +12,13 @@ export function registerExport(program: Command): void {
       .argument('<run>', 'a run folder')
       .requiredOption('--out <file>', 'the file (.safetensors)')
       .option('--checkpoint <name>', 'best or last'),
+    'npx cytobench export RUN --out model.safetensors',
   ).action(async (run: string, flags: CommonOptions & { out: string; checkpoint?: 'best' | 'last' }) => {
     const { loadModel } = await import('../runs/load_model');
     const { writePortableModel } = await import('../models/weights/portable');
     const { model, about, source } = loadModel(run, flags);
     writePortableModel(flags.out, model, about);
-    answer(
+    printResult(
       flags,
       { file: flags.out, source, ...about },
       () => `${flags.out}: ${about.architecture}, ${about.classes.join(', ')} (${source})`,

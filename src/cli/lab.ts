@@ -8,6 +8,7 @@ export function registerLab(program: Command): void {
     .option('--no-browser', 'print the address, open nothing')
     .option('--ip <address>', 'address to listen on', 'localhost')
     .option('--port <n>', 'port', '8888')
+    .addHelpText('after', '\nExample:\n  npx cytobench lab --no-browser --port 9000')
     .action(async (flags: { browser: boolean; ip: string; port: string }) => {
       const { spawn } = await import('node:child_process');
       const path = await import('node:path');

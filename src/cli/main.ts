@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { describeError, UsageError } from '../core/errors';
 import { registerBench } from './bench/bench';
 import { registerCompare } from './compare';
@@ -8,6 +8,7 @@ import { registerDemo } from './demo';
 import { registerDoctor } from './doctor';
 import { registerEvaluate } from './evaluate';
 import { registerExperiment } from './experiment';
+import { registerExperiments } from './experiments';
 import { registerExport } from './export';
 import { registerLab } from './lab';
 import { registerNotebook } from './notebook';
@@ -16,6 +17,7 @@ import { registerPredict } from './predict';
 import { registerReport } from './report';
 import { registerRuns } from './runs';
 import { registerScore } from './score';
+import { registerSettings } from './settings';
 import { registerStop } from './stop';
 import { registerSubmit } from './submit';
 import { registerThresholds } from './thresholds';
@@ -28,6 +30,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('Instance segmentation of cells with Mask R-CNN, step by step.')
     .version((require('../../../package.json') as { version: string }).version)
     .showHelpAfterError('(--help shows every option)')
+    .configureHelp({
+      optionDescription: (option) =>
+        `${new Help().optionDescription(option)}${option.mandatory ? ' (required)' : ''}`,
+      argumentDescription: (argument) =>
+        `${new Help().argumentDescription(argument)}${argument.required ? ' (required)' : ''}`,
+    })
     .exitOverride();
   registerCommands(program);
   for (const command of everyCommand(program)) command.exitOverride();
@@ -63,6 +71,8 @@ export function registerCommands(program: Command): void {
   registerLab(program);
   registerTrain(program);
   registerExperiment(program);
+  registerExperiments(program);
+  registerSettings(program);
   registerRuns(program);
   registerStop(program);
   registerEvaluate(program);
@@ -80,6 +90,11 @@ export function registerCommands(program: Command): void {
 }
 
 if (require.main === module) {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   main(process.argv.slice(2)).then((code) => {
     process.exitCode = code;
   });

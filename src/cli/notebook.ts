@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { answer, type CommonOptions, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions } from './command';
 
 interface NotebookFlags extends CommonOptions {
   readonly parameter: string[];
@@ -21,6 +21,7 @@ export function registerNotebook(program: Command): void {
         (value: string, all: string[]) => [...all, value],
         [],
       ),
+    'npx cytobench notebook run notebooks/00_quickstart.ipynb --out out.ipynb -p preset=smoke',
   ).action(async (file: string, flags: NotebookFlags) => {
     const { runNotebook } = await import('../notebook/run_notebook');
     const { UsageError } = await import('../core/errors');
@@ -33,7 +34,7 @@ export function registerNotebook(program: Command): void {
     );
     const result = await runNotebook(file, flags.out, parameters);
     if (!result.ok) process.exitCode = 1;
-    answer(flags, result, () =>
+    printResult(flags, result, () =>
       result.ok
         ? `${result.cells} cells, all ran: ${flags.out}`
         : `cell ${result.failedCell ?? '?'} failed: ${result.error}\n${flags.out} holds what ran`,

@@ -4,7 +4,7 @@ import { createProgress } from '../core/progress';
 import type { PredictInput } from '../inference/inputs';
 import type { LoadedModel } from '../models/weights/portable';
 import type { PredictionFormat, PredictionWriter } from '../report/prediction_files';
-import { answer, type CommonOptions, parseFactor, parseWhole, say, withCommonOptions } from './command';
+import { type CommonOptions, parseFactor, parseWhole, printResult, say, withCommonOptions } from './command';
 
 /** `predict RUN INPUT…`: files or folders to instances. */
 export function registerPredict(program: Command): void {
@@ -41,6 +41,8 @@ export function registerPredict(program: Command): void {
       .option('--checkpoint <name>', 'best or last')
       .option('--model <name>', 'with --weights: the architecture; every argument is then an input')
       .option('--weights <file>', 'bare weights in place of a run'),
+    'npx cytobench predict RUN IMAGES --out found',
+    'npx cytobench predict RUN slide.tif --out found --formats geojson,viewer --pixel-size 0.5',
   ).action(async (run: string, inputs: string[], flags: PredictFlags) => {
     await predict([run, ...inputs], flags);
   });
@@ -88,7 +90,9 @@ async function predict(names: readonly string[], flags: PredictFlags): Promise<v
   const writer = new PredictionWriter(flags.out, formats, classes);
   const images = await predictAll(loaded, inputs, flags, writer, formats);
   writer.finish();
-  answer(flags, { out: flags.out, source: loaded.source, formats, images }, () => summary(images, flags.out));
+  printResult(flags, { out: flags.out, source: loaded.source, formats, images }, () =>
+    summary(images, flags.out),
+  );
 }
 
 async function predictAll(

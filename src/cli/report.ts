@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { answer, type CommonOptions, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions } from './command';
 
 interface ReportFlags extends CommonOptions {
   readonly out: string;
@@ -17,13 +17,14 @@ export function registerReport(program: Command): void {
       .argument('<runs...>', 'run folders; each is compared with the first')
       .requiredOption('--out <file>', 'the page (.html)')
       .option('--checkpoint <name>', 'best or last'),
+    'npx cytobench report RUN --out run.html',
   ).action(async (runs: string[], flags: ReportFlags) => {
     const { writeFileAtomic } = await import('../core/files');
     const [run] = runs;
     const written = (page: string, more: object): void => {
       writeFileAtomic(flags.out, page);
       const bytes = Buffer.byteLength(page);
-      answer(
+      printResult(
         flags,
         { page: flags.out, runs, bytes, ...more },
         () => `${flags.out}: ${(bytes / 1e6).toFixed(2)} MB`,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { RunState } from '../runs/run_list';
-import { answer, type CommonOptions, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions } from './command';
 
 /** `runs [DIR]`: all runs. */
 export function registerRuns(program: Command): void {
@@ -9,6 +9,7 @@ export function registerRuns(program: Command): void {
       .command('runs')
       .description('all runs: state, epoch, AP50, time left')
       .argument('[dir]', 'the folder of runs (default: results/runs)'),
+    'npx cytobench runs',
   ).action(async (dir: string | undefined, flags: CommonOptions) => {
     const { listRuns } = await import('../runs/run_list');
     const { runsFolder } = await import('../runs/run_folder');
@@ -23,6 +24,6 @@ export function registerRuns(program: Command): void {
         secondsLeft === null ? '' : `${formatDuration(secondsLeft)} left  `,
         run,
       ].join(' ');
-    answer(flags, { runs }, () => (runs.length ? runs.map(line).join('\n') : 'no run'));
+    printResult(flags, { runs }, () => (runs.length ? runs.map(line).join('\n') : 'no run'));
   });
 }

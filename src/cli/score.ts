@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { CellSummary } from '../metrics/cells/summary';
 import type { CocoSummary } from '../metrics/coco/summary';
-import { answer, type CommonOptions, parseCount, say, withCommonOptions } from './command';
+import { type CommonOptions, parseCount, printResult, say, withCommonOptions } from './command';
 import { formatScore, formatScores } from './text';
 
 interface ScoreOptions extends CommonOptions {
@@ -28,6 +28,8 @@ export function registerScore(program: Command): void {
         'detections counted per image and class (default: 100, with --data 300)',
         parseCount,
       ),
+    'npx cytobench score --annotations gt.json --detections dt.json',
+    'npx cytobench score --data DIR --detections dt.json --max-dets 300',
   ).action(async (options: ScoreOptions) => {
     const { UsageError } = await import('../core/errors');
     const { detections, type, maxDets } = options;
@@ -57,7 +59,7 @@ export function registerScore(program: Command): void {
     for (const warning of groundTruth.warnings) say(`warning: ${options.annotations}: ${warning}`);
     warnCut(summary);
     const titles = groundTruth.categories.map(({ id, name }) => `${id} ${name}`);
-    answer(options, value, () => formatScores(type, summary, titles));
+    printResult(options, value, () => formatScores(type, summary, titles));
   });
 }
 
@@ -145,7 +147,7 @@ async function scoreDataset({
     scoreThreshold: 0.5,
     cells: details,
   };
-  answer(
+  printResult(
     options,
     value,
     () => `${formatScores(type, summary, dataset.classes)}\n${formatCells(cells, dataset.classes)}`,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { answer, type CommonOptions, parseCount, say, withCommonOptions } from './command';
+import { type CommonOptions, parseCount, printResult, say, withCommonOptions } from './command';
 
 interface SubmitFlags extends CommonOptions {
   readonly images: string;
@@ -27,6 +27,7 @@ export function registerSubmit(program: Command): void {
       .option('--tta', 'look at each image in six ways and merge what is found')
       .option('--model <name>', 'with --weights: the architecture')
       .option('--weights <file>', 'bare weights in place of a run'),
+    'npx cytobench submit RUN --images DIR --ids IDS.json --out answer.zip',
   ).action(async (run: string | undefined, flags: SubmitFlags) => {
     const { submit } = await import('../evaluation/submit');
     const { UsageError } = await import('../core/errors');
@@ -42,7 +43,7 @@ export function registerSubmit(program: Command): void {
     if (result.empty.length)
       say(`warning: nothing was found on ${result.empty.length} images (${result.empty[0]} …)`);
     if (result.cut) say(`note: ${result.cut} detections over the limit per image and class were left out`);
-    answer(flags, { out: flags.out, ...result }, () => {
+    printResult(flags, { out: flags.out, ...result }, () => {
       const counts = Object.entries(result.counts).map(([name, n]) => `${n} ${name}`);
       return `${flags.out}: ${result.instances} instances (${counts.join(', ')}) on ${result.images} images, ${(result.bytes / 1e6).toFixed(2)} MB; ${result.source}`;
     });

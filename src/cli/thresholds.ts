@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
-import { answer, type CommonOptions, parseCount, parseShare, withCommonOptions } from './command';
+import { type CommonOptions, parseCount, parseShare, printResult, withCommonOptions } from './command';
 
 interface ThresholdsFlags extends CommonOptions {
   readonly data?: string;
@@ -32,6 +32,7 @@ export function registerThresholds(program: Command): void {
       .option('--step <t>', 'the distance of two', parseShare, 0.05)
       .option('--max-dets <n>', 'for AP50: detections counted per image and class (default: 300)', parseCount)
       .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last'])),
+    'npx cytobench thresholds RUN --from 0.1 --to 0.8 --step 0.05',
   ).action(async (run: string | undefined, flags: ThresholdsFlags) => {
     const { UsageError } = await import('../core/errors');
     const { evaluateRun } = await import('../evaluation/evaluate');
@@ -54,7 +55,7 @@ export function registerThresholds(program: Command): void {
       },
     );
     const perClass = Object.fromEntries(about.classes.map((name, k) => [name, sweeps[k]]));
-    answer(flags, { images: ids.length, source, perClass }, () =>
+    printResult(flags, { images: ids.length, source, perClass }, () =>
       [
         `${ids.length} images, ${source}`,
         ...about.classes.map((name, k) => describe(name, sweeps[k])),

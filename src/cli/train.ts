@@ -1,21 +1,15 @@
-import * as fs from 'node:fs';
-import * as path from 'node:path';
 import type { Command } from 'commander';
 import type { Experiment } from '../config/experiment';
-import { findExperiment } from '../config/experiments';
-import { resolveConfig, variantOf } from '../config/resolve';
-import { PRESETS, type PresetName } from '../config/setting';
+import { PRESETS, type PresetName } from '../config/presets';
 import { nearestName, UsageError } from '../core/errors';
-import { readJson } from '../core/files';
 import type { FinishedRun } from '../runs/executors/in_process';
-import type { RunDescription } from '../runs/run_folder';
 import { chosenThreads, prepareRuntime } from '../runtime/device';
 import {
-  answer,
   type CommonOptions,
   parseCount,
   parseFactor,
   parseWhole,
+  printResult,
   say,
   watchSignals,
   withCommonOptions,
@@ -57,6 +51,9 @@ export function registerTrain(program: Command): void {
       .option('--max-steps <n>', 'train at most so many steps', parseCount)
       .option('--out <run>', 'run folder (default: results/runs/…)')
       .option('--resume <run>', 'continue a run'),
+    'npx cytobench train quickstart --preset smoke',
+    'npx cytobench train anchors:small --data DIR --preset cpu --set training.steps=800',
+    'npx cytobench train --resume results/runs/RUN',
   ).action(async (name: string | undefined, flags: TrainFlags) => {
     say('cytobench train');
     const result = await train(name, flags);
@@ -65,7 +62,7 @@ export function registerTrain(program: Command): void {
     const best = result.best
       ? `, best AP50 ${result.best.AP50.toFixed(3)} in epoch ${result.best.epoch}`
       : '';
-    answer(
+    printResult(
       flags,
       result,
       () => `${result.stopped}: ${result.steps} steps, ${result.epochs} epochs${best}\n${result.run}`,
@@ -79,7 +76,8 @@ async function train(name: string | undefined, flags: TrainFlags): Promise<Finis
   const runOptions = { maxMinutes: flags.maxMinutes, interrupted: signals.received, say };
   try {
     if (flags.resume !== undefined) {
-      useThreads(threadsOf(flags.resume), flags);
+      const { RunFolder } = await import('../runs/run_folder');
+      useThreads(RunFolder.open(flags.resume).describe().config.runtime.threads, flags);
       const { resumeRun } = await import('../runs/executors/in_process');
       return await resumeRun(flags.resume, runOptions);
     }
@@ -87,6 +85,8 @@ async function train(name: string | undefined, flags: TrainFlags): Promise<Finis
       throw new UsageError('no experiment named', {
         fix: 'For example: cytobench train quickstart --preset smoke',
       });
+    const { findExperiment } = await import('../config/experiments');
+    const { resolveConfig, variantOf } = await import('../config/resolve');
     const [experimentName, requestedVariant] = name.split(':');
     const experiment = findExperiment(experimentName);
     const variant = variantOf(experiment, requestedVariant);
@@ -115,7 +115,7 @@ export function presetOf(name: string): PresetName {
   });
 }
 
-/** Synthetic tissue is in for data in the smoke preset, and where an experiment is made for it. */
+/** Synthetic tissue serves as data in the smoke preset, and where an experiment is made for it. */
 export function requireData(
   experiment: Experiment,
   variant: string,
@@ -128,12 +128,6 @@ export function requireData(
   throw new UsageError(`--preset ${preset} needs --data DIR`, {
     fix: 'Without data, --preset smoke makes synthetic tissue.',
   });
-}
-
-/** The number of threads that a run was made with; null where the folder does not say. */
-function threadsOf(run: string): number | null {
-  const file = path.join(run, 'config.json');
-  return fs.existsSync(file) ? readJson<RunDescription>(file).config.runtime.threads : null;
 }
 
 /** The threads of the native runtime, before it is loaded. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { StoredTensor, WeightsFile } from '../models/weights/formats/stored_tensor';
-import { answer, type CommonOptions, withCommonOptions, writeOut } from './command';
+import { type CommonOptions, printResult, withCommonOptions, writeOut } from './command';
 
 /** `weights inspect|convert|fetch`. */
 export function registerWeights(program: Command): void {
@@ -20,6 +20,7 @@ export function registerWeightsInspect(weights: Command): void {
       .command('inspect <file>')
       .description('the names, types and shapes in a weight file')
       .option('--values', 'every value too (not finite ones as null in JSON)'),
+    'npx cytobench weights inspect model.pth',
   ).action(async (path: string, options: InspectOptions) => {
     const { openWeights } = await import('../models/weights/open');
     const file = openWeights(path);
@@ -79,6 +80,7 @@ export function registerWeightsConvert(weights: Command): void {
     weights
       .command('convert <in> <out>')
       .description('write a .pth, .pt or .safetensors file as .safetensors: same names, types and values'),
+    'npx cytobench weights convert model.pth model.safetensors',
   ).action(async (input: string, output: string, options: CommonOptions) => {
     const { openWeights } = await import('../models/weights/open');
     const { convertToSafetensors } = await import('../models/weights/formats/safetensors');
@@ -94,7 +96,7 @@ export function registerWeightsConvert(weights: Command): void {
       tensors: written.tensors.length,
       bytes: written.size,
     };
-    answer(options, value, () => `${output}: ${value.tensors} tensors, ${value.bytes} bytes`);
+    printResult(options, value, () => `${output}: ${value.tensors} tensors, ${value.bytes} bytes`);
   });
 }
 
@@ -107,10 +109,11 @@ export function registerWeightsFetch(weights: Command): void {
         const { PUBLISHED } = require('../models/weights/fetch') as typeof import('../models/weights/fetch');
         return `\nNames:\n${PUBLISHED.map(({ name, about }) => `  ${name.padEnd(30)} ${about}`).join('\n')}`;
       }),
+    'npx cytobench weights fetch resnet50',
   ).action(async (name: string, options: CommonOptions) => {
     const { fetchWeights } = await import('../models/weights/fetch');
     const fetched = await fetchWeights(name);
     const from = { cache: 'already here', torch: "found in torch's cache", download: 'downloaded' };
-    answer(options, fetched, () => `${fetched.file}\n${fetched.bytes} bytes, ${from[fetched.source]}`);
+    printResult(options, fetched, () => `${fetched.file}\n${fetched.bytes} bytes, ${from[fetched.source]}`);
   });
 }

@@ -1,5 +1,5 @@
+import type { PresetName } from './presets';
 import type { Differences, ExperimentConfig } from './schema';
-import type { PresetName } from './setting';
 
 /** What the report says of one variant: a difference of AP50 on its own data and model. */
 export interface Claim {

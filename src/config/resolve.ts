@@ -2,6 +2,7 @@ import { ConfigError, nearestName } from '../core/errors';
 import { ARCHITECTURE_NAMES, type ArchitectureName } from './architectures';
 import type { Experiment } from './experiment';
 import { renamedTo } from './legacy';
+import type { PresetName } from './presets';
 import {
   checkConfig,
   type Differences,
@@ -11,7 +12,6 @@ import {
   SETTING_LIST,
   SETTINGS,
 } from './schema';
-import type { PresetName } from './setting';
 
 export interface ResolveOptions {
   readonly variant?: string;

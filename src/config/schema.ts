@@ -3,6 +3,7 @@
 import { ConfigError } from '../core/errors';
 import { checkTransforms, type Transform } from '../data/transforms/transforms';
 import { ARCHITECTURE_NAMES, ARCHITECTURES, type ArchitectureName, BACKBONE_NAMES } from './architectures';
+import type { PresetName } from './presets';
 import {
   build,
   count,
@@ -16,7 +17,6 @@ import {
   nonNegative,
   nullable,
   oneOf,
-  type PresetName,
   positive,
   type Setting,
   setting,

@@ -1,8 +1,5 @@
 import { z } from 'zod';
-
-/** The size of a run. */
-export type PresetName = 'smoke' | 'cpu' | 'full';
-export const PRESETS: readonly PresetName[] = ['smoke', 'cpu', 'full'];
+import type { PresetName } from './presets';
 
 /** What is wrong with a value: where in it, and why. */
 export interface Problem {

@@ -15,7 +15,7 @@ import { type CocoSummary, summarizeCoco } from '../metrics/coco/summary';
 import { detectionsOf } from '../metrics/evaluation_image';
 import type { PortableModel } from '../models/weights/portable';
 import { loadModel } from '../runs/load_model';
-import { type RunDescription, RunFolder } from '../runs/run_folder';
+import { type RunDescription, RunFolder, resolveRun } from '../runs/run_folder';
 import { savedState } from '../training/checkpoint_state';
 import { groupByOf, openTrainingData } from '../training/data';
 import { loadValidationSet, type ValidationSet } from '../training/validation';
@@ -109,7 +109,8 @@ export interface Evaluation {
 }
 
 /** Predicts and scores; by default the run's own split, part `val`. Takes a run folder or a portable model file. */
-export async function evaluateRun(where: string, options: EvaluateOptions = {}): Promise<Evaluation> {
+export async function evaluateRun(named: string, options: EvaluateOptions = {}): Promise<Evaluation> {
+  const where = resolveRun(named);
   if (options.ablate && options.masks === 'torchvision')
     throw new UsageError('the ablation begins with masks as every answer has them', {
       fix: 'Leave out --masks: its first row compares with torchvision’s.',

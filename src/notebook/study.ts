@@ -1,5 +1,5 @@
 import { findExperiment } from '../config/experiments';
-import type { PresetName } from '../config/setting';
+import type { PresetName } from '../config/presets';
 import { startRun } from '../runs/executors/child_process';
 import type { FinishedRun, TrainRunOptions } from '../runs/executors/in_process';
 import { runStudy, type Study, type StudyOptions } from '../studies/run_study';

@@ -10,12 +10,11 @@ const GAINS: readonly (readonly [string, number])[] = [
   ['box_predictor.bbox_pred', 0.5],
 ];
 const SHARP_NAMES = ['rpn.head.cls_logits', 'box_predictor.cls_score', 'mask_fcn_logits'];
-/** For each variant the factors of SHARP_NAMES: real scores, and masks with area. */
-const SHARP: Readonly<Record<string, readonly [number, number, number]>> = {
+/** The factors of SHARP_NAMES, which make real scores, and masks with area; some variants need others. */
+const SHARP = [1, 3, 8] as const;
+const SHARP_OF: Readonly<Record<string, readonly [number, number, number]>> = {
   resnet18_fpn: [0.3, 0.7, 4],
-  resnet50_fpn: [1, 3, 8],
   resnet50_fpn_v2: [4, 6, 8],
-  efficientnet_lite0_fpn: [1, 3, 8],
 };
 
 /** Values of a named tensor in PyTorch's layout. */
@@ -36,7 +35,7 @@ function distribution(variant: string, name: string, shape: readonly number[]): 
   }
   if (name.endsWith('.bias')) return (u) => (u - 0.5) * 0.2;
   const fanIn = name.includes('conv5_mask') ? shape[0] : shape.slice(1).reduce((a, b) => a * b, 1);
-  const gains = [...GAINS, ...SHARP_NAMES.map((part, i) => [part, SHARP[variant]?.[i] ?? 1] as const)];
+  const gains = [...GAINS, ...SHARP_NAMES.map((part, i) => [part, (SHARP_OF[variant] ?? SHARP)[i]] as const)];
   const bound = Math.sqrt(6 / fanIn);
   const gain = gains.find(([part]) => name.includes(part))?.[1] ?? 1;
   return (u) => (u * 2 - 1) * bound * gain;

@@ -9,7 +9,7 @@ import { loadState } from '../models/weights/load_state';
 import { openWeights } from '../models/weights/open';
 import { type LoadedModel, type PortableModel, readPortableModel } from '../models/weights/portable';
 import { loadWeights } from '../training/checkpoint';
-import { RunFolder } from './run_folder';
+import { RunFolder, resolveRun } from './run_folder';
 
 export interface LoadModelOptions {
   readonly checkpoint?: 'best' | 'last';
@@ -21,7 +21,8 @@ export interface LoadModelOptions {
 export const DEFAULT_THRESHOLD = 0.5;
 
 /** Loads a run folder, a portable model file, or bare weights with an architecture named. */
-export function loadModel(where: string, { checkpoint, architecture }: LoadModelOptions = {}): LoadedModel {
+export function loadModel(run: string, { checkpoint, architecture }: LoadModelOptions = {}): LoadedModel {
+  const where = resolveRun(run);
   if (fs.existsSync(where) && fs.statSync(where).isFile()) return loadFile(where, architecture);
   const folder = RunFolder.open(where);
   const { config, classes, pixelSize, channelOrder } = folder.describe();
@@ -41,7 +42,8 @@ export function loadModel(where: string, { checkpoint, architecture }: LoadModel
 }
 
 /** Class names of a run, a model file or bare weights, without loading the model. */
-export function modelClasses(where: string, architecture?: string): readonly string[] {
+export function modelClasses(run: string, architecture?: string): readonly string[] {
+  const where = resolveRun(run);
   if (fs.existsSync(where) && fs.statSync(where).isFile())
     return (readPortableModel(where) ?? bare(where, architecture)).classes;
   return RunFolder.open(where).describe().classes;

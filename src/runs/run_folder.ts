@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { withTodaysNames } from '../config/legacy';
+import type { PresetName } from '../config/presets';
 import type { ExperimentConfig } from '../config/schema';
-import type { PresetName } from '../config/setting';
-import { DataError } from '../core/errors';
+import { DataError, nearestName } from '../core/errors';
 import { readJson, writeJson } from '../core/files';
 import { PACKAGE_ROOT } from '../core/package_root';
 import { type Metrics, MetricsLog } from '../training/metrics_log';
@@ -42,13 +42,15 @@ export class RunFolder {
     this.log = new MetricsLog(this.file('metrics.jsonl'));
   }
 
-  static open(dir: string): RunFolder {
-    if (!fs.existsSync(path.join(dir, 'config.json')))
-      throw new DataError('is not a run', {
-        where: dir,
-        fix: 'A run holds config.json; `cytobench runs` lists them.',
-      });
-    return new RunFolder(dir);
+  /** A run by its folder, or by its bare name in the folder of runs. */
+  static open(run: string): RunFolder {
+    const dir = resolveRun(run);
+    if (fs.existsSync(path.join(dir, 'config.json'))) return new RunFolder(dir);
+    const near = fs.existsSync(dir) ? undefined : nearestName(path.basename(run), runNames());
+    throw new DataError(`is not a run${near ? `; did you mean "${near}"?` : ''}`, {
+      where: run,
+      fix: 'A run holds config.json; `cytobench runs` lists them.',
+    });
   }
 
   file(...parts: string[]): string {
@@ -99,4 +101,15 @@ export function findRun(hash: string): string | undefined {
   if (!fs.existsSync(runs)) return undefined;
   const name = fs.readdirSync(runs).find((folder) => folder.endsWith(`-${hash}`));
   return name && path.join(runs, name);
+}
+
+/** Names of the folders of runs. */
+function runNames(): string[] {
+  return fs.existsSync(runsFolder()) ? fs.readdirSync(runsFolder()) : [];
+}
+
+/** The path of what a command calls RUN: the path itself where it exists, else the run of that name. */
+export function resolveRun(run: string): string {
+  const named = path.join(runsFolder(), run);
+  return !fs.existsSync(run) && !path.isAbsolute(run) && fs.existsSync(named) ? named : run;
 }

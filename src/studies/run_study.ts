@@ -1,5 +1,5 @@
 import type { Experiment } from '../config/experiment';
-import type { PresetName } from '../config/setting';
+import type { PresetName } from '../config/presets';
 import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
 import { type FinishedRun, type TrainRunOptions, trainRun } from '../runs/executors/in_process';
 import { compareVariants, type StudyComparison, type VariantRuns } from './comparison';

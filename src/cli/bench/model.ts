@@ -49,6 +49,7 @@ export function registerBenchModel(bench: Command): void {
         .option('--pairs <n>', 'timed pieces of work of each side, in turn', parseCount, 7)
         .addOption(new Option('--against <name>', 'the peer, in bench/.env').choices(['torchvision']))
         .option('--profile <trace.json>', "where one piece of work goes, in Chrome's trace format"),
+      `npx cytobench bench ${task} --model efficientnet_lite0_fpn --against torchvision`,
     ).action(async (options: BenchModelOptions) => {
       await benchModel(task, options);
     });
@@ -190,5 +191,5 @@ function alike(task: Task, a: Answer, b: Answer): boolean {
 
 /** Where the light model's definition in PyTorch lies. */
 function reference(): string {
-  return process.env.CYTOBENCH_REFERENCE ?? path.resolve(benchFile('..'), '..', 'shared', 'parity');
+  return process.env.CYTOBENCH_REFERENCE ?? path.resolve(benchFile('..'), 'tests', 'fixtures', 'parity');
 }

@@ -1,4 +1,4 @@
-import { answer, type CommonOptions } from '../command';
+import { type CommonOptions, printResult } from '../command';
 
 export interface BenchCase {
   readonly case: string;
@@ -27,7 +27,7 @@ export function answerBench(options: CommonOptions, report: BenchReport & Record
   const slowest = report.cases.reduce((most, one) => (one.ours > most.ours ? one : most));
   const { ours, peer, ratio } = worst ?? slowest;
   const value = { ours, ...(worst ? { peer, ratio } : {}), ...report };
-  answer(options, value, () => {
+  printResult(options, value, () => {
     const lines = report.cases.map((one) => {
       const beside =
         one.peer === undefined ? '' : `  peer ${seconds(one.peer)}  ratio ${one.ratio?.toFixed(3)}`;

@@ -18,6 +18,7 @@ export function registerBenchRle(bench: Command): void {
         'run-length codes to and from strings: cells cropped to their boxes, whole 512 x 512 masks',
       )
       .addOption(new Option('--against <name>', 'the peer, in bench/.env').choices(['pycocotools'])),
+    'npx cytobench bench rle --against pycocotools',
   ).action(async (options: BenchRleOptions) => {
     const fs = await import('node:fs');
     const os = await import('node:os');

@@ -22,6 +22,7 @@ export function registerBenchScore(bench: Command): void {
       .command('score')
       .description('COCO evaluation with loading: 100 images, 80 true cells and 120 detections each')
       .addOption(new Option('--against <name>', 'the peer, in bench/.env').choices(['pycocotools'])),
+    'npx cytobench bench score --against pycocotools',
   ).action(async (options: BenchScoreOptions) => {
     const fs = await import('node:fs');
     const os = await import('node:os');

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { createProgress, type Progress } from '../../core/progress';
 import type { DatasetCheck } from '../../data/check_dataset';
-import { answer, type CommonOptions, parseCount, withCommonOptions } from '../command';
+import { type CommonOptions, parseCount, printResult, withCommonOptions } from '../command';
 
 interface CheckCommandOptions extends CommonOptions {
   readonly maxPixels?: number;
@@ -25,7 +25,7 @@ export function registerDataCheck(data: Command): void {
         progress.update(done, id);
       },
     });
-    answer(options, result, () => describeCheck(dir, result));
+    printResult(options, result, () => describeCheck(dir, result));
     if (!result.ok) process.exitCode = 1;
   });
 }

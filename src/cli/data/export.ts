@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { createProgress } from '../../core/progress';
-import { answer, type CommonOptions, withCommonOptions } from '../command';
+import { type CommonOptions, printResult, withCommonOptions } from '../command';
 
 interface ExportOptions extends CommonOptions {
   readonly out: string;
@@ -14,6 +14,7 @@ export function registerDataExport(data: Command): void {
       .command('coco <dir>')
       .description('COCO annotations with run-length masks')
       .requiredOption('--out <file>', 'the annotations (JSON)'),
+    'npx cytobench export RUN --out model.safetensors',
   ).action(async (dir: string, options: ExportOptions) => {
     const { openDataset } = await import('../../data/dataset');
     const { exportCoco } = await import('../../data/exporters/coco');
@@ -25,7 +26,7 @@ export function registerDataExport(data: Command): void {
     progress.finish();
     const { images, annotations } = document;
     const counts = { out: options.out, images: images.length, annotations: annotations.length };
-    answer(
+    printResult(
       options,
       counts,
       () => `${options.out}: ${images.length} images, ${annotations.length} annotations`,

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { createProgress, type Progress } from '../../core/progress';
 import type { ChannelOrder } from '../../data/dataset_info';
 import type { ForeignDataset, ImportNotes } from '../../data/importers/import_dataset';
-import { answer, type CommonOptions, withCommonOptions } from '../command';
+import { type CommonOptions, printResult, withCommonOptions } from '../command';
 import { describeCheck } from './check';
 
 interface ImportOptions extends CommonOptions {
@@ -95,7 +95,7 @@ async function run(out: string, options: ImportOptions, open: Open): Promise<voi
     progress.update(done, id);
   });
   const check = await checkDataset(out);
-  answer(options, { out, ...check, notes: notes.list() }, () =>
+  printResult(options, { out, ...check, notes: notes.list() }, () =>
     [
       describeCheck(out, check),
       ...notes.list().map(({ note, count, examples }) => {

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { nearestName } from '../../core/errors';
 import type { AugmentationLevel } from '../../data/transforms/transforms';
-import { answer, type CommonOptions, parseCount, parseWhole, withCommonOptions } from '../command';
+import { type CommonOptions, parseCount, parseWhole, printResult, withCommonOptions } from '../command';
 
 interface PreviewCommandOptions extends CommonOptions {
   readonly augmentation: AugmentationLevel;
@@ -49,7 +49,7 @@ export function registerDataPreview(data: Command): void {
       versions,
     });
     writeFileAtomic(out, png);
-    answer(
+    printResult(
       options,
       { out, augmentation, ids, versions },
       () => `${out}: ${ids.length} images, ${versions} versions each`,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../core/errors';
 import type { MadeSplit } from '../../data/splits/make_split';
-import { answer, type CommonOptions, parseShare, parseWhole, say, withCommonOptions } from '../command';
+import { type CommonOptions, parseShare, parseWhole, printResult, say, withCommonOptions } from '../command';
 
 interface SplitCommandOptions extends CommonOptions {
   readonly val?: number;
@@ -40,7 +40,9 @@ export function registerDataSplit(data: Command): void {
     writeJson(options.out, split);
     for (const { train, val, likeness } of check.nearIdentical)
       say(`warning: ${train} (training) and ${val} (validation) look the same (${likeness})`);
-    answer(options, { ...split, check }, () => [describeSplit(split), check.summary, options.out].join('\n'));
+    printResult(options, { ...split, check }, () =>
+      [describeSplit(split), check.summary, options.out].join('\n'),
+    );
   });
 }
 

@@ -1,6 +1,13 @@
 import type { Command } from 'commander';
 import { createProgress } from '../../core/progress';
-import { answer, type CommonOptions, parseCount, parseSize, parseWhole, withCommonOptions } from '../command';
+import {
+  type CommonOptions,
+  parseCount,
+  parseSize,
+  parseWhole,
+  printResult,
+  withCommonOptions,
+} from '../command';
 
 interface SynthOptions extends CommonOptions {
   readonly images: number;
@@ -27,7 +34,7 @@ export function registerDataSynth(data: Command): void {
     await writeDataset(out, dataset, (done, _total, id) => progress.update(done, id));
     const check = await checkDataset(out);
     progress.finish();
-    answer(options, { out, seed, ...check }, () => describeCheck(out, check));
+    printResult(options, { out, seed, ...check }, () => describeCheck(out, check));
     if (!check.ok) process.exitCode = 1;
   });
 }

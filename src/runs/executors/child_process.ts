@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import type { PresetName } from '../../config/setting';
+import type { PresetName } from '../../config/presets';
 import { CytobenchError } from '../../core/errors';
 import { isRunning, lockOwner } from '../../core/lock';
 import { PACKAGE_ROOT } from '../../core/package_root';
@@ -72,8 +72,9 @@ export async function startRun(options: StartOptions): Promise<RunHandle> {
 }
 
 /** A run by its folder, whether it is training now or not. */
-export function attachRun(dir: string): RunHandle {
-  const folder = RunFolder.open(dir);
+export function attachRun(run: string): RunHandle {
+  const folder = RunFolder.open(run);
+  const { dir } = folder;
   return {
     dir,
     state: () => runState(dir),

@@ -1,9 +1,9 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Experiment } from '../../config/experiment';
+import type { PresetName } from '../../config/presets';
 import { resolveConfig, variantOf } from '../../config/resolve';
 import type { ExperimentConfig } from '../../config/schema';
-import type { PresetName } from '../../config/setting';
 import { ConfigError, CytobenchError } from '../../core/errors';
 import { writeJson } from '../../core/files';
 import { takeLock } from '../../core/lock';

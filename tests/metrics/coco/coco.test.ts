@@ -5,13 +5,13 @@ import { evaluateCoco, matchCoco } from '../../../src/metrics/coco/evaluate';
 import { precisionRecallCurve, summarizeCoco } from '../../../src/metrics/coco/summary';
 import { detectionsOf, groundTruthFromInstances } from '../../../src/metrics/evaluation_image';
 import { recomputeCocoGolden } from '../../../src/parity/coco';
-import { itWithShared, sharedPath } from '../../support';
+import { fixturePath } from '../../support';
 import { instancesOf, near, rectangle } from '../helpers';
 
 describe('COCO evaluation', () => {
   for (const name of ['coco_a.json', 'coco_ties.json', 'coco_dense.json']) {
-    itWithShared(`agrees with pycocotools on every number of ${name}`, () => {
-      const fields = recomputeCocoGolden(readJson<Record<string, unknown>>(sharedPath('parity', name)));
+    it(`agrees with pycocotools on every number of ${name}`, () => {
+      const fields = recomputeCocoGolden(readJson<Record<string, unknown>>(fixturePath('parity', name)));
       // 3 about codes and overlaps, 4 evaluations of 7 numbers for all and 8 for each of 4 classes.
       assert.equal(fields.length, 3 + 4 * (7 + 4 * 8));
       assert.deepEqual(
