@@ -1,4 +1,5 @@
 import { BACKBONES } from '../config/architectures';
+import { DataError } from '../core/errors';
 import { createRng } from '../core/rng';
 import { EfficientNetLite } from '../models/backbones/efficientnet_lite';
 import { packagedWeights } from '../models/weights/fetch';
@@ -16,16 +17,18 @@ import { type BackboneGolden, type FieldResult, tensorError } from './golden';
 /** These files hold no error of the reference: the rule's floor for tensors. */
 const TOLERANCE = 1e-5;
 
-/** The published EfficientNet-Lite0: features of four strides and the logits of the generated image. */
+/** An EfficientNet-Lite by its published weights: features of four strides and the logits of the generated image. */
 export function compareBackbone(golden: BackboneGolden): FieldResult[] {
-  const { tag, height, width } = golden;
+  const { variant, tag, height, width } = golden;
   const store = new ParameterStore(createRng(0));
   const norm = { mode: 'frozen', epsilon: 1e-3 } as const;
-  const { spec, imageNet } = BACKBONES.efficientnet_lite0;
+  const { spec, imageNet } = BACKBONES[variant];
+  if (spec.family !== 'efficientnet_lite' || !('packaged' in imageNet))
+    throw new DataError(`${variant}: no golden file of this backbone alone is known`);
   const body = new EfficientNetLite(store, spec, norm, '');
   const head = new Conv(store, {
     name: '_conv_head',
-    inputs: 320,
+    inputs: body.channels[3],
     outputs: 1280,
     size: 1,
     norm: { ...norm, name: '_bn1' },

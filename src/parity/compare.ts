@@ -1,3 +1,4 @@
+import { BACKBONE_NAMES, type BackboneName } from '../config/architectures';
 import { DataError } from '../core/errors';
 import { readJson } from '../core/files';
 import type { BackboneGolden, DetectorGolden, FieldResult } from './golden';
@@ -23,9 +24,9 @@ async function compareByKind(
     const { recomputeCocoGolden } = await import('./coco');
     return { variant: 'coco', fields: recomputeCocoGolden(golden) };
   }
-  if (golden.variant === 'efficientnet_lite0') {
+  if (BACKBONE_NAMES.includes(golden.variant as BackboneName)) {
     const { compareBackbone } = await import('./backbone');
-    return { variant: golden.variant, fields: compareBackbone(golden as unknown as BackboneGolden) };
+    return { variant: String(golden.variant), fields: compareBackbone(golden as unknown as BackboneGolden) };
   }
   if (typeof golden.variant !== 'string' || !('training' in golden))
     throw new DataError('not a golden file: neither a detector, a backbone nor an evaluation', {

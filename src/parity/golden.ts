@@ -1,3 +1,4 @@
+import type { BackboneName } from '../config/architectures';
 // The form of a golden file of a detector: what make_torchvision_golden.py writes.
 
 export interface Probe {
@@ -50,7 +51,7 @@ export interface DetectorGolden {
 }
 
 export interface BackboneGolden {
-  readonly variant: 'efficientnet_lite0';
+  readonly variant: BackboneName;
   readonly tag: string;
   readonly height: number;
   readonly width: number;
