@@ -24,8 +24,8 @@ import { registerThresholds } from './thresholds';
 import { registerTrain } from './train';
 import { registerWeights } from './weights';
 
-/** Parses, runs, and turns every failure into one or two lines and an exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
+/** The command line, every command registered. */
+export function buildProgram(): Command {
   const program = new Command('cytobench')
     .description('Instance segmentation of cells with Mask R-CNN, step by step.')
     .version((require('../../../package.json') as { version: string }).version)
@@ -38,6 +38,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     })
     .exitOverride();
   registerCommands(program);
+  return program;
+}
+
+/** Parses, runs, and turns every failure into one or two lines and an exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = buildProgram();
   for (const command of everyCommand(program)) command.exitOverride();
   program.hook('preAction', (_, action) => applyThreads((action.opts() as { threads?: string }).threads));
   try {
@@ -59,12 +65,13 @@ function applyThreads(threads: string | undefined): void {
   process.env.TF_NUM_INTRAOP_THREADS = threads;
 }
 
-function everyCommand(command: Command): Command[] {
+/** A command's own commands, at any depth. */
+export function everyCommand(command: Command): Command[] {
   return command.commands.flatMap((child) => [child, ...everyCommand(child as Command)]) as Command[];
 }
 
 /** Every command, in the order of `--help`. A command loads what it needs when it runs: `--help` loads no TensorFlow. */
-export function registerCommands(program: Command): void {
+function registerCommands(program: Command): void {
   registerData(program);
   registerDemo(program);
   registerDoctor(program);

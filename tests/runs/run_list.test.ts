@@ -36,7 +36,7 @@ describe('the list of runs', () => {
       };
       write('a', 3, 'complete');
       write('b', 1);
-      const lock = takeLock(path.join(folder, 'b', 'lock.json'));
+      const lock = await takeLock(path.join(folder, 'b', 'lock.json'));
       write('c', 1);
       // A process that is gone: the number of this one, started at another time.
       const stale = { pid: process.pid, host: os.hostname(), processStart: 'earlier' };

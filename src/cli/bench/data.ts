@@ -14,6 +14,7 @@ export function registerBenchData(bench: Command): void {
       .description('augmentation: one 512 x 512 image with 60 cells through `full`, every transform applied')
       .addOption(new Option('--against <name>', 'the peer, in bench/.env').choices(['albumentations']))
       .option('--pairs <n>', 'rounds of both in turn', parseCount, 7),
+    'npx cytobench bench data --against albumentations',
   ).action(async (options: BenchDataOptions) => {
     const fs = await import('node:fs');
     const os = await import('node:os');

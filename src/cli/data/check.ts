@@ -15,6 +15,7 @@ export function registerDataCheck(data: Command): void {
       .description('validate a data set and list every problem; exit 1 when there is one')
       .option('--max-pixels <n>', 'refuse larger images (default: 50000000)', parseCount)
       .option('--min-pixels <n>', 'instances under this count as small (default: 6)', parseCount),
+    'npx cytobench data check DIR',
   ).action(async (dir: string, options: CheckCommandOptions) => {
     const { checkDataset } = await import('../../data/check_dataset');
     let progress: Progress | undefined;

@@ -14,7 +14,7 @@ export function registerDataExport(data: Command): void {
       .command('coco <dir>')
       .description('COCO annotations with run-length masks')
       .requiredOption('--out <file>', 'the annotations (JSON)'),
-    'npx cytobench export RUN --out model.safetensors',
+    'npx cytobench data export coco DIR --out annotations.json',
   ).action(async (dir: string, options: ExportOptions) => {
     const { openDataset } = await import('../../data/dataset');
     const { exportCoco } = await import('../../data/exporters/coco');

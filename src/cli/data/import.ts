@@ -26,6 +26,7 @@ export function registerDataImport(data: Command): void {
       .command('coco <annotations> <images> <out>')
       .description('COCO annotations: polygons and run-length codes')
       .addOption(channelOption()),
+    'npx cytobench data import coco annotations.json IMAGES DIR',
   ).action(async (annotations: string, images: string, out: string, options: ImportOptions) => {
     const { openCoco } = await import('../../data/importers/coco');
     await run(out, options, () => openCoco(annotations, images, options.channelOrder));
@@ -78,6 +79,7 @@ function channelOption(): Option {
 function format(group: Command, name: string, description: string): Command {
   return withCommonOptions(
     group.command(`${name} <src> <out>`).description(description).addOption(channelOption()),
+    `npx cytobench data import ${name} SRC DIR`,
   );
 }
 

@@ -33,6 +33,7 @@ export function registerDataPreview(data: Command): void {
       .option('--versions <n>', 'augmented versions of each', parseCount, 3)
       .option('--seed <s>', 'as of the run', parseWhole, 0)
       .requiredOption('--out <file>', 'the sheet (PNG)'),
+    'npx cytobench data preview DIR --augmentation full --out sheet.png',
   ).action(async (dir: string, options: PreviewCommandOptions) => {
     const { openDataset } = await import('../../data/dataset');
     const { AUGMENTATION_LEVELS } = await import('../../data/transforms/transforms');

@@ -24,6 +24,7 @@ export function registerDataSplit(data: Command): void {
       )
       .option('--seed <s>', 'the same seed divides alike', parseWhole, 0)
       .requiredOption('--out <file>', 'where the split is written (JSON)'),
+    'npx cytobench data split DIR --val 0.2 --group-by prefix:12 --out split.json',
   ).action(async (dir: string, options: SplitCommandOptions) => {
     if (options.val !== undefined && options.valGroups !== undefined)
       throw new UsageError('--val and --val-groups exclude each other');

@@ -23,6 +23,7 @@ export function registerDataSynth(data: Command): void {
       .option('--images <n>', 'number of images', parseCount, 40)
       .option('--size <WxH>', 'pixels', parseSize, { width: 256, height: 256 })
       .option('--seed <s>', 'the same seed makes the same pixels', parseWhole, 0),
+    'npx cytobench data synth DIR --images 24 --size 256x256 --seed 1',
   ).action(async (out: string, options: SynthOptions) => {
     const { syntheticDataset } = await import('../../data/synthetic/synthesize');
     const { writeDataset } = await import('../../data/write_dataset');

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import type { PresetName } from '../../config/presets';
 import { CytobenchError } from '../../core/errors';
-import { isRunning, lockOwner } from '../../core/lock';
+import { isLocal, isRunning, lockOwner } from '../../core/lock';
 import { PACKAGE_ROOT } from '../../core/package_root';
 import type { Metrics } from '../../training/metrics_log';
 import { RunFolder, runsFolder } from '../run_folder';
@@ -100,7 +99,7 @@ export async function stopRun(dir: string, timeoutMs = 120_000): Promise<RunStat
   const lock = folder.file('lock.json');
   const owner = lockOwner(lock);
   if (!owner) return runState(dir);
-  if (owner.host !== os.hostname())
+  if (!isLocal(owner))
     throw new CytobenchError(`is trained by process ${owner.pid} of ${owner.host}`, {
       where: dir,
       fix: 'Stop it on that machine.',

@@ -102,7 +102,9 @@ async function execute(
     return { run: run.dir, steps: done.step, epochs: done.epoch, best: done.best, stopped: done.ended };
   }
   fs.mkdirSync(run.dir, { recursive: true });
-  const lock = takeLock(run.file('lock.json'));
+  const lock = await takeLock(run.file('lock.json'), ({ pid, host }) =>
+    say(`locked by process ${pid} of ${host}: watching whether it is still there (up to two minutes)`),
+  );
   try {
     return { run: run.dir, ...(await build(run, description, prepared, options, resume)) };
   } finally {
