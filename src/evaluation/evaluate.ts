@@ -3,6 +3,7 @@ import { ConfigError, DataError, nearestName, UsageError } from '../core/errors'
 import { readJson, writeJson } from '../core/files';
 import { createProgress } from '../core/progress';
 import { type Dataset, openDataset } from '../data/dataset';
+import { hashDataset } from '../data/hash_dataset';
 import { groupIds } from '../data/splits/groups';
 import { readSplit } from '../data/splits/make_split';
 import type { Instances } from '../geometry/instances';
@@ -16,7 +17,6 @@ import { detectionsOf } from '../metrics/evaluation_image';
 import type { PortableModel } from '../models/weights/portable';
 import { loadModel } from '../runs/load_model';
 import { type RunDescription, RunFolder, resolveRun } from '../runs/run_folder';
-import { savedState } from '../training/checkpoint_state';
 import { groupByOf, openTrainingData } from '../training/data';
 import { loadValidationSet, type ValidationSet } from '../training/validation';
 import { type Ablation, ablate } from './ablate';
@@ -115,7 +115,7 @@ export async function evaluateRun(named: string, options: EvaluateOptions = {}):
     throw new UsageError('the ablation begins with masks as every answer has them', {
       fix: 'Leave out --masks: its first row compares with torchvision’s.',
     });
-  const { model, about, source } = loadModel(where, options);
+  const { model, about, source, digest } = loadModel(where, options);
   const predictor = new Predictor(model);
   try {
     const run = fs.statSync(where).isDirectory() ? RunFolder.open(where).describe() : null;
@@ -126,7 +126,14 @@ export async function evaluateRun(named: string, options: EvaluateOptions = {}):
     const predict = (how: PredictOptions): Instances[] =>
       predictAll(predictor, set, { scale: about.scale, masks, ...how });
     const folder = options.stored && run ? RunFolder.open(where) : null;
-    const of = [source, about.scale, options.tta, folder && savedState(folder.dir)?.step, ...ids].join(' ');
+    const of = JSON.stringify({
+      weights: digest,
+      data: hashDataset(dataset, ids).hash,
+      ids,
+      scale: about.scale,
+      views: options.tta ? DEFAULT_VIEWS : null,
+      masks: masks === null ? 'torchvision' : 'default',
+    });
     const kept = folder && readStored(folder, of);
     const predictions = kept || predict(options.tta ? { views: DEFAULT_VIEWS } : {});
     if (folder && !kept) writeStored(folder, of, predictions);

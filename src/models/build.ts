@@ -17,17 +17,25 @@ export interface BuiltModel {
   readonly report: LoadReport | null;
 }
 
-/** Builds the model of a configuration and loads what `weights` names. */
+/**
+ * Builds the model of a configuration and loads what `weights` names.
+ * @param load false: random weights, for a run whose checkpoint is loaded next.
+ */
 export async function buildModel(
   config: Pick<ExperimentConfig, 'model' | 'normalisation' | 'runtime'>,
   seed: number,
+  { load = true }: { readonly load?: boolean } = {},
 ): Promise<BuiltModel> {
-  const source = await findWeights(config.model);
+  const source = load ? await findWeights(config.model) : null;
   const model = new MaskRcnn(networkConfig(config), seed, precisionOf(config));
   if (!source) return { model, start: 'random weights', file: null, report: null };
   try {
     const weights = openWeights(source.file);
-    const report = loadState(model, weights, source.backbone ? (name) => `backbone.body.${name}` : undefined);
+    const report = loadState(model, weights, {
+      rename: source.backbone ? (name) => `backbone.body.${name}` : undefined,
+      part: source.backbone ? 'backbone.body.' : '',
+      otherClasses: true,
+    });
     const fresh = report.replaced.length ? `; fresh for these classes: ${report.replaced.join(', ')}` : '';
     return { model, start: `${source.words}${fresh}`, file: source.file, report };
   } catch (error) {
@@ -36,18 +44,19 @@ export async function buildModel(
   }
 }
 
-interface Source {
+export interface WeightsSource {
   readonly file: string;
   readonly words: string;
   /** A classification network: its names lack the prefix of the detector's backbone. */
   readonly backbone: boolean;
 }
 
-async function findWeights({
+/** The file of the initial weights; null for random ones. */
+export async function findWeights({
   architecture,
   weights,
   backbone,
-}: ExperimentConfig['model']): Promise<Source | null> {
+}: ExperimentConfig['model']): Promise<WeightsSource | null> {
   if (weights === 'none') return null;
   if (weights === 'imagenet') {
     const { imageNet } = BACKBONES[backbone];

@@ -8,7 +8,7 @@ import { MaskRcnn } from '../models/mask_rcnn';
 import { loadState } from '../models/weights/load_state';
 import { openWeights } from '../models/weights/open';
 import { type LoadedModel, type PortableModel, readPortableModel } from '../models/weights/portable';
-import { loadWeights } from '../training/checkpoint';
+import { checkpointDigest, loadWeights } from '../training/checkpoint';
 import { RunFolder, resolveRun } from './run_folder';
 
 export interface LoadModelOptions {
@@ -38,7 +38,12 @@ export function loadModel(run: string, { checkpoint, architecture }: LoadModelOp
     scale: config.validation.scale,
     thresholds: thresholdsOf(config.prediction.scoreThresholds, classes),
   };
-  return { model, about, source: `${used} checkpoint of ${where}` };
+  return {
+    model,
+    about,
+    source: `${used} checkpoint of ${where}`,
+    digest: checkpointDigest(folder.dir, used),
+  };
 }
 
 /** Class names of a run, a model file or bare weights, without loading the model. */
@@ -53,7 +58,7 @@ function loadFile(file: string, architecture?: string): LoadedModel {
   const about = readPortableModel(file) ?? bare(file, architecture);
   const model = new MaskRcnn(about.config, null);
   loadState(model, openWeights(file));
-  return { model, about, source: file };
+  return { model, about, source: file, digest: null };
 }
 
 /** Weights alone: the number of classes is read off the class predictor. */

@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { readJson } from '../core/files';
 import { PACKAGE_ROOT } from '../core/package_root';
-import type { Dataset } from '../data/dataset';
+import { type DataHashes, hashFile } from '../data/hash_dataset';
 import { chosenThreads } from '../runtime/device';
 import { device, tf } from '../runtime/tf';
 import type { RunFolder } from './run_folder';
@@ -20,52 +19,26 @@ export interface Provenance {
     /** SHA-256 of package-lock.json. */
     readonly packages: string | null;
   };
-  readonly data: {
-    readonly dir: string;
-    /** SHA-256 of every file of the images used, by its path in the folder; empty for data made in memory. */
-    readonly files: Readonly<Record<string, string>>;
-    /** One hash over all of them. */
-    readonly hash: string;
-  };
+  readonly data: DataHashes & { readonly dir: string };
   readonly weights: { readonly source: string; readonly sha256: string | null };
 }
 
-/** Reads and hashes what a run is made from. */
+/** What a run is made from. @param data hashes of its files @param weights where the initial weights came from */
 export function traceProvenance(
-  dataset: Dataset,
-  ids: readonly string[],
-  weights: { readonly source: string; readonly file: string | null },
+  dir: string,
+  data: DataHashes,
+  weights: { readonly source: string; readonly sha256: string | null },
 ): Provenance {
   const lock = path.join(PACKAGE_ROOT, 'package-lock.json');
-  const files = dataset.source?.kind === 'folder' ? dataFiles(dataset, ids) : {};
-  const hash = createHash('sha256').update(JSON.stringify(files)).digest('hex');
   return {
     code: {
       commit: git('rev-parse', 'HEAD')?.trim() || null,
       uncommitted: git('diff', 'HEAD') ?? '',
       packages: fs.existsSync(lock) ? hashFile(lock) : null,
     },
-    data: { dir: dataset.dir, files, hash },
-    weights: { source: weights.source, sha256: weights.file === null ? null : hashFile(weights.file) },
+    data: { dir, ...data },
+    weights,
   };
-}
-
-/** Hashes of the image and mask files of `ids`, by their paths in the folder, in order. */
-function dataFiles(dataset: Dataset, ids: readonly string[]): Record<string, string> {
-  const root = path.resolve(dataset.dir);
-  const hashes: Record<string, string> = {};
-  for (const id of [...ids].sort()) {
-    const folder = path.dirname(path.resolve(dataset.imageFile(id)));
-    for (const name of fs.readdirSync(folder).sort()) {
-      const file = path.join(folder, name);
-      if (fs.statSync(file).isFile()) hashes[path.relative(root, file)] = hashFile(file);
-    }
-  }
-  return hashes;
-}
-
-function hashFile(file: string): string {
-  return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
 }
 
 function git(...args: string[]): string | undefined {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { withTodaysNames } from '../config/legacy';
@@ -8,6 +7,7 @@ import { DataError, nearestName } from '../core/errors';
 import { readJson, writeJson } from '../core/files';
 import { PACKAGE_ROOT } from '../core/package_root';
 import { type Metrics, MetricsLog } from '../training/metrics_log';
+import type { RunIdentity } from './identity';
 
 /** What `config.json` of a run holds. */
 export interface RunDescription {
@@ -28,7 +28,9 @@ export interface RunDescription {
   };
   /** Where the weights came from, in words. */
   readonly start: string;
-  /** Hash of everything that was asked for and decides the result: two runs of one hash are one run. */
+  /** What decides the result, part by part; runs of before lack it. */
+  readonly identity?: RunIdentity;
+  /** Stands for the identity: two runs of one hash are one run. */
   readonly hash: string;
   /** The command that makes it again. */
   readonly command: string;
@@ -59,7 +61,17 @@ export class RunFolder {
 
   describe(): RunDescription {
     const found = readJson<RunDescription>(this.file('config.json'));
+    if (typeof found?.experiment !== 'string' || typeof found.config !== 'object' || found.config === null)
+      throw new DataError('does not describe a run', {
+        where: this.file('config.json'),
+        fix: 'The file is damaged: train the run anew in another folder.',
+      });
     return { ...found, config: withTodaysNames(found.config) };
+  }
+
+  /** Whether a run began here. */
+  exists(): boolean {
+    return fs.existsSync(this.file('config.json'));
   }
 
   begin(description: RunDescription): void {
@@ -70,14 +82,6 @@ export class RunFolder {
   metrics(): Metrics[] {
     return this.log.read();
   }
-}
-
-/** Hash of what decides a run's result: not how many threads load its data, nor how often it is saved or logged. */
-export function runHash({ config, split }: Pick<RunDescription, 'config' | 'split'>): string {
-  const { logging: _, training, ...rest } = config;
-  const { workers: _workers, checkpointMinutes: _minutes, ...loop } = training;
-  const decides = { ...rest, training: loop, train: split.train, val: split.val };
-  return createHash('sha256').update(JSON.stringify(decides)).digest('hex').slice(0, 8);
 }
 
 /** experiment-variant-s0-1a2b3c4d. */
@@ -112,4 +116,41 @@ function runNames(): string[] {
 export function resolveRun(run: string): string {
   const named = path.join(runsFolder(), run);
   return !fs.existsSync(run) && !path.isAbsolute(run) && fs.existsSync(named) ? named : run;
+}
+
+/** What a run that was ended before its first step may have left in its folder. */
+const BEGINNINGS = /^\.?(lock\.json|provenance\.json|environment\.json|log(\.\d+)?\.txt)/;
+
+/** Throws where a folder holds anything but a run: nothing of a user's is overwritten. */
+export function requireRunFolder(dir: string): void {
+  if (!fs.existsSync(dir)) return;
+  if (!fs.statSync(dir).isDirectory())
+    throw new DataError('is a file, not a folder', { where: dir, fix: 'Name another folder with --out.' });
+  if (fs.existsSync(path.join(dir, 'config.json')) && isRun(dir)) return;
+  const foreign = fs.readdirSync(dir).find((name) => !BEGINNINGS.test(name));
+  if (foreign !== undefined)
+    throw new DataError(`holds "${foreign}", which is not of a run: nothing was written`, {
+      where: dir,
+      fix: 'Name a new or an empty folder with --out.',
+    });
+}
+
+function isRun(dir: string): boolean {
+  try {
+    return typeof readJson<Partial<RunDescription>>(path.join(dir, 'config.json')).experiment === 'string';
+  } catch {
+    return false;
+  }
+}
+
+/** Runs of the same experiment, variant and seed, whatever their identity. */
+export function siblings(
+  description: Pick<RunDescription, 'experiment' | 'variant' | 'config' | 'hash'>,
+): RunFolder[] {
+  const name = runName(description);
+  const stem = name.slice(0, name.length - description.hash.length);
+  return runNames()
+    .filter((other) => other.startsWith(stem) && other !== name)
+    .map((other) => new RunFolder(path.join(runsFolder(), other)))
+    .filter((run) => isRun(run.dir));
 }

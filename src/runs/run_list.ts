@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { DataError } from '../core/errors';
+import { DataError, describeError } from '../core/errors';
 import { lockOwner } from '../core/lock';
 import { savedState } from '../training/checkpoint_state';
 import { epochsOf, stepsOf } from '../training/metrics_log';
@@ -12,7 +12,9 @@ export interface RunState {
   readonly experiment: string;
   readonly variant: string;
   /** `running` while a living process holds its lock; `new` without a step. */
-  readonly state: 'new' | 'running' | 'complete' | 'stopped';
+  readonly state: 'new' | 'running' | 'complete' | 'stopped' | 'damaged';
+  /** What is wrong with a damaged run. */
+  readonly problem?: string;
   /** Steps done, and how many were asked for; null where epochs decide. */
   readonly steps: number;
   readonly totalSteps: number | null;
@@ -35,10 +37,31 @@ export function listRuns(dir: string): RunState[] {
   const holds = (folder: string): boolean => fs.existsSync(path.join(folder, 'config.json'));
   if (holds(dir)) return [runState(dir)];
   return fs
-    .readdirSync(dir, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && holds(path.join(dir, entry.name)))
-    .map(({ name }) => runState(path.join(dir, name)))
+    .readdirSync(dir)
+    .filter((name) => holds(path.join(dir, name)))
+    .map((name) => stateOrDamage(path.join(dir, name)))
     .sort((a, b) => (a.run < b.run ? -1 : 1));
+}
+
+/** One damaged run does not hide the others. */
+function stateOrDamage(run: string): RunState {
+  try {
+    return runState(run);
+  } catch (error) {
+    return {
+      run,
+      experiment: '',
+      variant: '',
+      state: 'damaged',
+      problem: describeError(error).split('\n')[0],
+      steps: 0,
+      totalSteps: null,
+      epoch: null,
+      AP50: null,
+      best: null,
+      secondsLeft: null,
+    };
+  }
 }
 
 /** The state of one run. */

@@ -10,7 +10,7 @@ import { openWeights } from '../models/weights/open';
 import { type Parameter, toTorch } from '../nn/parameters';
 import { scoped } from '../runtime/scope';
 import type { Tensor } from '../runtime/tf';
-import { checkpointFile, type TrainingProgress } from './checkpoint_state';
+import { type CheckpointName, checkpointFile, type TrainingProgress } from './checkpoint_state';
 import type { Optimizer } from './optimizers';
 import type { WeightAverage } from './weight_average';
 
@@ -86,7 +86,7 @@ export function restoreCheckpoint(
 }
 
 /** Loads a run's weights for testing: the best checkpoint where there is one, else the last. Averages go first. */
-export function loadWeights(dir: string, model: MaskRcnn, name?: 'best' | 'last'): string {
+export function loadWeights(dir: string, model: MaskRcnn, name?: 'best' | 'last'): CheckpointName {
   const wanted = name ? [name] : (['best', 'last', 'previous'] as const);
   const found = wanted.find((candidate) => fs.existsSync(checkpointFile(dir, candidate)));
   if (!found)
@@ -95,10 +95,12 @@ export function loadWeights(dir: string, model: MaskRcnn, name?: 'best' | 'last'
       fix: 'Train it first, or choose another with --checkpoint.',
     });
   const weights = openChecked(checkpointFile(dir, found));
-  loadState(model, weights, (tensor) => {
-    if (tensor.startsWith(OPTIMIZER)) return undefined;
-    if (tensor.startsWith(AVERAGE)) return tensor.slice(AVERAGE.length);
-    return weights.has(`${AVERAGE}${tensor}`) ? undefined : tensor;
+  loadState(model, weights, {
+    rename: (tensor) => {
+      if (tensor.startsWith(OPTIMIZER)) return undefined;
+      if (tensor.startsWith(AVERAGE)) return tensor.slice(AVERAGE.length);
+      return weights.has(`${AVERAGE}${tensor}`) ? undefined : tensor;
+    },
   });
   return found;
 }
@@ -116,6 +118,12 @@ function writeChecked(file: string, tensors: readonly TensorToWrite[], state: Tr
     hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
   writeSafetensors(file, tensors, { state: JSON.stringify(state), sha256: hash.digest('hex') });
+}
+
+/** The checksum that a checkpoint was written with; null where there is none of that name. */
+export function checkpointDigest(dir: string, name: CheckpointName): string | null {
+  const file = checkpointFile(dir, name);
+  return fs.existsSync(file) ? (openWeights(file).metadata.sha256 ?? null) : null;
 }
 
 function openChecked(file: string): WeightsFile {

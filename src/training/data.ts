@@ -41,17 +41,23 @@ export function groupByOf(dataset: Dataset, requested: string | null = null): Gr
   return dataset.ids.every((id) => PIECES.test(id)) ? { kind: 'regex', pattern: PIECES.source } : known;
 }
 
-/** Divides by group, so that no group stands on both sides, or reads a split file; then looks for leaks. */
+/**
+ * Divides by group, so that no group stands on both sides, or reads a split file; then looks for leaks. The split of a run
+ * that is continued is taken as it was.
+ */
 export async function splitRun(
   dataset: Dataset,
   config: ExperimentConfig,
   { counts, appearances }: Survey,
-  file?: string,
+  given?: string | RunSplit,
+  known: readonly string[] = dataset.ids,
 ): Promise<RunSplit> {
+  if (typeof given === 'object') return keptSplit(given, dataset);
+  const file = given;
   const groupBy = groupByOf(dataset, config.data.groupBy);
   const { seed, data, validation } = config;
   if (validation.on === 'train') {
-    const { train } = file ? restricted(readSplit(file), dataset) : { train: dataset.ids };
+    const { train } = file ? restricted(readSplit(file, known), dataset) : { train: dataset.ids };
     return {
       train,
       val: train,
@@ -59,7 +65,7 @@ export async function splitRun(
     };
   }
   const { train, val } = file
-    ? restricted(readSplit(file), dataset)
+    ? restricted(readSplit(file, known), dataset)
     : await makeSplit(dataset, { groupBy, seed, val: data.validationShare, counts });
   const check = await checkSplit(dataset, { train, val }, { groupBy, appearances });
   const pairs = check.nearIdentical.slice(0, 3).map((pair) => `${pair.train} and ${pair.val}`);
@@ -71,6 +77,18 @@ export async function splitRun(
     val,
     note: `${warning}grouped by ${formatGroupBy(groupBy)}: ${check.summary}${found}${unknown}`,
   };
+}
+
+/** The split of a run, whose images must all be there. */
+function keptSplit(split: RunSplit, { ids, dir }: Dataset): RunSplit {
+  const known = new Set(ids);
+  const gone = [...split.train, ...split.val].filter((id) => !known.has(id));
+  if (gone.length === 0) return split;
+  const more = gone.length > 1 ? ` (and ${gone.length - 1} more)` : '';
+  throw new DataError(`the run used the image "${gone[0]}"${more}, which cannot be read now`, {
+    where: dir,
+    fix: 'Put it back, or train anew.',
+  });
 }
 
 /** Without the images that are not used: those that could not be read, or over `data.limit`. */
@@ -97,8 +115,12 @@ export interface PreparedData {
 /**
  * Opens the data, reads every image once, and divides it by group. A file that cannot be read ends the run here, before
  * it starts, unless `data.onCorrupt` is skip.
+ * @param given a split file, or the split of a run that is continued.
  */
-export async function prepareData(config: ExperimentConfig, splitFile?: string): Promise<PreparedData> {
+export async function prepareData(
+  config: ExperimentConfig,
+  given?: string | RunSplit,
+): Promise<PreparedData> {
   const opened = await openTrainingData(config);
   const { limit, onCorrupt, emptyImages, sampling } = config.data;
   const wanted = limit === null ? opened.ids : opened.ids.slice(0, limit);
@@ -109,7 +131,7 @@ export async function prepareData(config: ExperimentConfig, splitFile?: string):
   if (skipped.length > 0 && (onCorrupt === 'stop' || survey.ids.length === 0))
     throw faultError(opened, survey);
   const dataset = { ...opened, ids: survey.ids };
-  const whole = await splitRun(dataset, config, survey, splitFile);
+  const whole = await splitRun(dataset, config, survey, given, opened.ids);
   const cells = (id: string): number => sum(survey.counts.get(id) ?? []);
   const train = emptyImages === 'skip' ? whole.train.filter((id) => cells(id) > 0) : whole.train;
   if (train.length === 0) throw new DataError('no image is left for training', { where: dataset.dir });

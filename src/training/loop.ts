@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import type { ExperimentConfig } from '../config/schema';
+import { WeightsError } from '../core/errors';
 import { nextTurn } from '../core/process';
 import { createProgress } from '../core/progress';
 import type { Loader } from '../data/loader/loader';
@@ -30,6 +31,8 @@ export interface TrainOptions {
   /** Asked after every step and every validated image. */
   readonly interrupted?: () => 'SIGINT' | 'SIGTERM' | null;
   readonly resume?: boolean;
+  /** Whether the model has its initial weights; false: they come from the checkpoint, which must then be sound. */
+  readonly initialised?: boolean;
   readonly say?: (line: string) => void;
 }
 
@@ -53,7 +56,10 @@ const INITIAL_STATE: TrainingProgress = {
 /** Trains to the end, to a limit, or until it is asked to stop; every way ends with a checkpoint. */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { config, dir, log, trainee, loader, say = () => {} } = options;
-  let state = (options.resume && restoreCheckpoint(dir, trainee, say)) || INITIAL_STATE;
+  const restored = options.resume ? restoreCheckpoint(dir, trainee, say) : null;
+  if (!restored && options.initialised === false)
+    throw new WeightsError('no checkpoint of this run is sound', { where: dir, fix: 'Train it anew.' });
+  let state = restored ?? INITIAL_STATE;
   if (options.resume) log.truncate(state.step, state.epoch);
   const total = totalSteps(config, loader);
   const clock = stopwatch(options);

@@ -153,7 +153,7 @@ describe('the library, as a notebook uses it', function () {
         scale: 1,
         thresholds: [0, 0],
       };
-      const loaded = { model, about, source: 'made here' };
+      const loaded = { model, about, source: 'made here', digest: null };
       const image = Uint8Array.from({ length: 96 * 80 * 3 }, (_, i) => (i * 31) % 253);
       const file = path.join(folder, 'tile.png');
       await sharp(image, { raw: { width: 96, height: 80, channels: 3 } })

@@ -24,19 +24,29 @@ export interface LoadReport {
 /** The layers whose size is the number of classes. */
 const PREDICTORS = ['box_predictor.', 'mask_predictor.mask_fcn_logits.'];
 
+export interface LoadOptions {
+  /**
+   * Turns a name of the file into one of the model, or undefined to pass it over: a backbone file has no
+   * `backbone.body.` before its names.
+   */
+  readonly rename?: (name: string) => string | undefined;
+  /** The file must give every parameter whose name begins so. Default: all of the model. */
+  readonly part?: string;
+  /** Whether class predictors may be of another number of classes: they stay as initialised. */
+  readonly otherClasses?: boolean;
+}
+
 /**
- * Loads by torchvision's names. A class predictor of another size (COCO's 91 classes) stays as initialised and is
- * named in the report; any other difference of shape is an error unless the whole file does not fit.
- *
- * @param rename turns a name of the file into one of the model, or undefined to pass it over: a backbone file has no
- *   `backbone.body.` before its names.
+ * Loads by torchvision's names, or throws naming the first tensors that do not fit: one of another shape, or one of the
+ * model that the file lacks. A file that fits in part would give a model that nobody trained.
  */
 export function loadState(
   model: MaskRcnn,
   file: WeightsFile,
-  rename: (name: string) => string | undefined = (name) => name,
+  { rename = (name) => name, part = '', otherClasses = false }: LoadOptions = {},
 ): LoadReport {
   const report: LoadReport = { matched: [], missing: [], unexpected: [], otherShape: [], replaced: [] };
+  const fitting: { parameter: Parameter; name: string }[] = [];
   const seen = new Set<string>();
   for (const { name, shape } of file.tensors) {
     const own = rename(name);
@@ -47,18 +57,33 @@ export function loadState(
     }
     seen.add(parameter.name);
     if (sameShape(shape, parameter.torchShape)) {
-      assign(parameter, toFloat32(file.read(name)));
+      fitting.push({ parameter, name });
       report.matched.push(parameter.name);
-    } else if (PREDICTORS.some((part) => parameter.name.includes(part))) report.replaced.push(parameter.name);
+    } else if (otherClasses && PREDICTORS.some((predictor) => parameter.name.includes(predictor)))
+      report.replaced.push(parameter.name);
     else report.otherShape.push({ name: parameter.name, model: parameter.torchShape, file: shape });
   }
-  for (const { name } of model.parameters.all()) if (!seen.has(name)) report.missing.push(name);
-  if (!report.matched.length)
-    throw new WeightsError('no tensor of this file belongs to the model', {
-      where: file.path,
-      fix: 'See its names with `cytobench weights inspect`.',
-    });
+  for (const { name } of model.parameters.all())
+    if (name.startsWith(part) && !seen.has(name)) report.missing.push(name);
+  requireFit(model, file, report);
+  for (const { parameter, name } of fitting) assign(parameter, toFloat32(file.read(name)));
   return report;
+}
+
+function requireFit(model: MaskRcnn, { path }: WeightsFile, report: LoadReport): void {
+  const fix = `The model is ${model.config.backbone} with ${model.config.numClasses} classes (background included); \`cytobench weights inspect FILE\` lists what the file holds.`;
+  const fail = (message: string): WeightsError => new WeightsError(message, { where: path, fix });
+  if (!report.matched.length) throw fail('no tensor of this file belongs to the model');
+  if (report.otherShape.length) {
+    const [{ name, model: own, file }] = report.otherShape;
+    throw fail(
+      `${report.otherShape.length} tensors are of another shape, the first ${name}: [${file.join(', ')}] in the file, [${own.join(', ')}] in the model`,
+    );
+  }
+  if (report.missing.length)
+    throw fail(
+      `${report.missing.length} tensors of the model are not in the file, the first ${report.missing[0]}`,
+    );
 }
 
 /** Sets a parameter from values in PyTorch's layout. */

@@ -84,4 +84,6 @@ export interface LoadedModel {
   readonly about: PortableModel;
   /** Where it came from: 'best checkpoint of …'. */
   readonly source: string;
+  /** Checksum of the checkpoint's values; null for a file. */
+  readonly digest: string | null;
 }

@@ -48,26 +48,39 @@ export async function startRun(options: StartOptions): Promise<RunHandle> {
   });
   fs.closeSync(descriptor);
   child.unref();
-  let exited = false;
-  child.on('exit', () => {
-    exited = true;
+  // null while it runs; a code that no process has where it could not be started.
+  let code: number | null = null;
+  child.on('exit', (status) => {
+    code = status ?? 1;
   });
   child.on('error', () => {
-    exited = true;
+    code = 1;
   });
   for (;;) {
+    const exited = code;
     const text = fs.readFileSync(log, 'utf8');
     const dir = /^run (.+)$/m.exec(text)?.[1];
-    if (dir && (fs.existsSync(path.join(dir, 'config.json')) || exited)) {
-      fs.renameSync(log, path.join(dir, LOG));
+    // A run that another process trains is not this one's: its log stays where it is.
+    const own = dir !== undefined && lockOwner(path.join(dir, 'lock.json'))?.pid === child.pid;
+    if (dir && fs.existsSync(path.join(dir, 'config.json')) && (own || exited === 0)) {
+      keepLog(log, dir);
       return attachRun(dir);
     }
-    if (exited) {
+    if (exited !== null) {
       fs.rmSync(log, { force: true });
       throw failure(text, 'the run did not start');
     }
     await pause();
   }
+}
+
+/** Moves a log into its run; those of earlier starts are kept under a number. */
+function keepLog(log: string, dir: string): void {
+  const file = path.join(dir, LOG);
+  let number = 1;
+  while (fs.existsSync(path.join(dir, `log.${number}.txt`))) number++;
+  if (fs.existsSync(file)) fs.renameSync(file, path.join(dir, `log.${number}.txt`));
+  fs.renameSync(log, file);
 }
 
 /** A run by its folder, whether it is training now or not. */

@@ -4,11 +4,12 @@ import type { Experiment } from '../../config/experiment';
 import type { PresetName } from '../../config/presets';
 import { resolveConfig, variantOf } from '../../config/resolve';
 import type { ExperimentConfig } from '../../config/schema';
-import { ConfigError, CytobenchError } from '../../core/errors';
+import { ConfigError, CytobenchError, DataError } from '../../core/errors';
 import { writeJson } from '../../core/files';
 import { takeLock } from '../../core/lock';
 import { formatDuration } from '../../core/progress';
-import { type BuiltModel, buildModel } from '../../models/build';
+import { hashDataset, hashFile } from '../../data/hash_dataset';
+import { buildModel, findWeights } from '../../models/build';
 import { choosePrecision } from '../../runtime/choose_precision';
 import { chosenThreads } from '../../runtime/device';
 import { savedState } from '../../training/checkpoint_state';
@@ -21,8 +22,17 @@ import { loadValidationSet, validate } from '../../training/validation';
 import { WeightAverage } from '../../training/weight_average';
 import { describeApplied, requireApplied } from '../applied';
 import { keepFailedBatch } from '../failed_batch';
-import { currentEnvironment, traceProvenance } from '../provenance';
-import { findRun, type RunDescription, RunFolder, runHash, runName, runsFolder } from '../run_folder';
+import { dataChanges, describeChanges, type IdentityParts, identityHash, runIdentity } from '../identity';
+import { currentEnvironment, readProvenance, traceProvenance } from '../provenance';
+import {
+  findRun,
+  type RunDescription,
+  RunFolder,
+  requireRunFolder,
+  runName,
+  runsFolder,
+  siblings,
+} from '../run_folder';
 
 export interface TrainRunOptions {
   readonly experiment: Experiment;
@@ -46,13 +56,21 @@ export interface FinishedRun extends TrainResult {
 
 /** Resolves, opens, splits, builds and trains in this process: one run, new, continued, or found complete. */
 export async function trainRun(options: TrainRunOptions): Promise<FinishedRun> {
-  const { experiment, preset } = options;
+  const { experiment, preset, say = () => {} } = options;
   const variant = variantOf(experiment, options.variant);
-  const requested = requestedConfig(options, variant);
-  const prepared = await prepareData(requested, options.split);
+  const resolved = requestedConfig(options, variant);
+  const prepared = await prepareData(resolved, options.split);
   const { dataset, split } = prepared;
-  const config = withRuntime(withClasses(requested, dataset.classes));
-  const hash = runHash({ config: withClasses(requested, dataset.classes), split });
+  const requested = withClasses(resolved, dataset.classes);
+  const config = withRuntime(requested);
+  const source = await findWeights(config.model);
+  const parts: IdentityParts = {
+    config: requested,
+    split,
+    data: hashDataset(dataset, [...split.train, ...split.val]),
+    weights: source && hashFile(source.file),
+  };
+  const identity = runIdentity(parts);
   const description: RunDescription = {
     experiment: experiment.name,
     variant,
@@ -64,63 +82,118 @@ export async function trainRun(options: TrainRunOptions): Promise<FinishedRun> {
     data: config.data.dir,
     split,
     start: '',
-    hash,
+    identity,
+    hash: identityHash(identity),
     command: commandOf(options, variant),
   };
-  const run = new RunFolder(options.out ?? findRun(hash) ?? path.join(runsFolder(), runName(description)));
-  if (!fs.existsSync(run.file('config.json')))
-    return await execute(run, description, prepared, options, false);
-  const before = run.describe();
-  if (before.hash !== hash)
-    throw new ConfigError(`holds another run (${before.experiment}:${before.variant}, ${before.hash})`, {
-      where: run.dir,
-      fix: 'Name another folder with --out, or delete this one.',
-    });
-  return await execute(run, before, prepared, options, true);
+  const known = findRun(description.hash);
+  const run = new RunFolder(options.out ?? known ?? path.join(runsFolder(), runName(description)));
+  if (!known && !run.exists()) tellSiblings(description, { ...parts, config }, say);
+  return await execute(run, { description, parts: { ...parts, config }, prepared }, options);
 }
 
-/** Continues a run where its last checkpoint stands, with its own precision and threads. */
+/** Continues a run where its last checkpoint is, with its own split, precision and threads. */
 export async function resumeRun(dir: string, options: RunOptions): Promise<FinishedRun> {
   const run = RunFolder.open(dir);
   const description = run.describe();
-  const prepared = await prepareData(description.config);
-  return await execute(run, description, { ...prepared, split: description.split }, options, true);
+  const prepared = await prepareData(description.config, description.split);
+  const { train, val } = description.split;
+  const data = hashDataset(prepared.dataset, [...train, ...val]);
+  const changes = dataChanges(readProvenance(run)?.data.files ?? data.files, data.files);
+  if (changes.length > 0)
+    throw new DataError(`cannot be continued: since it began ${changes.join(', ')}`, {
+      where: run.dir,
+      fix: 'Put the data back as it was, or train anew.',
+    });
+  const parts = { config: description.config, split: description.split, data, weights: null };
+  return await execute(run, { description, parts, prepared }, options, true);
 }
 
+/** A run to be made or continued. */
+interface WantedRun {
+  readonly description: RunDescription;
+  readonly parts: IdentityParts;
+  readonly prepared: PreparedData;
+}
+
+/** Trains under the run's lock: what is there is looked at when nobody else can change it. */
 async function execute(
   run: RunFolder,
-  description: RunDescription,
-  prepared: PreparedData,
+  { description, parts, prepared }: WantedRun,
   options: RunOptions,
-  resume: boolean,
+  resumed = false,
 ): Promise<FinishedRun> {
   const { say = () => {} } = options;
   say(`run ${run.dir}`);
-  const done = resume ? savedState(run.dir) : null;
-  if (done?.ended) {
-    say(`it is complete (${done.step} steps): nothing is left to do`);
-    return { run: run.dir, steps: done.step, epochs: done.epoch, best: done.best, stopped: done.ended };
-  }
+  requireRunFolder(run.dir);
   fs.mkdirSync(run.dir, { recursive: true });
   const lock = await takeLock(run.file('lock.json'), ({ pid, host }) =>
     say(`locked by process ${pid} of ${host}: watching whether it is still there (up to two minutes)`),
   );
   try {
-    return { run: run.dir, ...(await build(run, description, prepared, options, resume)) };
+    const found = run.exists() ? run.describe() : null;
+    if (found && !resumed) requireSame(run, found, description, parts);
+    const done = found && savedState(run.dir);
+    if (done?.ended) {
+      say(`it is complete (${done.step} steps): nothing is left to do`);
+      return { run: run.dir, steps: done.step, epochs: done.epoch, best: done.best, stopped: done.ended };
+    }
+    const wanted = { description: found ?? description, parts, prepared };
+    return { run: run.dir, ...(await build(run, wanted, options, found !== null)) };
   } finally {
     lock.release();
   }
 }
 
+/** Throws, naming what differs, where a folder holds a run of another identity. */
+function requireSame(
+  run: RunFolder,
+  found: RunDescription,
+  wanted: RunDescription,
+  parts: IdentityParts,
+): void {
+  if (found.hash === wanted.hash) return;
+  const what = describeChanges(partsOf(run, found), parts).join('; ');
+  throw new ConfigError(
+    `holds another run (${found.experiment}:${found.variant}, ${found.hash})${what && `: ${what}`}`,
+    { where: run.dir, fix: 'Name another folder with --out; without --out each run has its own.' },
+  );
+}
+
+/** What a run on the disk was made of, as far as it wrote it down. */
+function partsOf(run: RunFolder, { config, split, identity }: RunDescription): Partial<IdentityParts> {
+  const provenance = readProvenance(run);
+  return {
+    config,
+    split,
+    ...(provenance && { data: provenance.data }),
+    ...(identity && { weights: identity.weights }),
+  };
+}
+
+/** A run of the same settings whose data or weights have changed since: a person will wonder why it is not found. */
+function tellSiblings(wanted: RunDescription, parts: IdentityParts, say: (line: string) => void): void {
+  for (const run of siblings(wanted)) {
+    const found = run.describe();
+    if (found.identity?.settings !== wanted.identity?.settings) continue;
+    const changes = describeChanges(partsOf(run, found), parts);
+    if (changes.length > 0)
+      say(
+        `${path.basename(run.dir)} is of the same settings, but since then ${changes.join('; ')}: this is a new run`,
+      );
+  }
+}
+
 async function build(
   run: RunFolder,
-  description: RunDescription,
-  prepared: PreparedData,
+  { description, parts, prepared }: WantedRun,
   { maxMinutes, interrupted, say = () => {} }: RunOptions,
   resume: boolean,
 ): Promise<TrainResult> {
   const { config, split } = description;
-  const built = await buildModel(config, config.seed);
+  // A checkpoint holds every weight: the file that the run began with need not be there any more.
+  const initialised = !resume || savedState(run.dir) === null;
+  const built = await buildModel(config, config.seed, { load: initialised });
   const { model } = built;
   const optimizer = createOptimizer(config.optimizer, trainableParameters(model, config));
   const { emaDecay } = config.training;
@@ -128,8 +201,9 @@ async function build(
   const average = emaDecay === null ? null : new WeightAverage(averaged, emaDecay);
   const loader = trainingLoader(prepared, config, say);
   try {
-    if (!resume) begin(run, { ...description, start: built.start }, prepared, built);
-    say(`${resume ? 'continuing; it started' : 'starts'} from ${built.start}`);
+    const start = resume ? description.start : built.start;
+    if (!resume) begin(run, { ...description, start }, parts);
+    say(`${resume ? 'continuing; it started' : 'starts'} from ${start}`);
     for (const note of prepared.notes) say(note);
     const { every } = config.validation;
     const set = every > 0 ? await loadValidationSet(prepared.dataset, split.val) : null;
@@ -155,6 +229,7 @@ async function build(
       maxMinutes,
       interrupted,
       resume,
+      initialised,
       say,
     });
   } catch (error) {
@@ -168,15 +243,11 @@ async function build(
 }
 
 /** Everything that a run is known by, written before its first step. */
-function begin(
-  run: RunFolder,
-  description: RunDescription,
-  { dataset, split }: PreparedData,
-  { file, start }: BuiltModel,
-): void {
-  const ids = [...new Set([...split.train, ...split.val])];
-  writeJson(run.file('provenance.json'), traceProvenance(dataset, ids, { source: start, file }));
-  writeJson(run.file('environment.json'), currentEnvironment(description.config.runtime.precision));
+function begin(run: RunFolder, description: RunDescription, { data, weights }: IdentityParts): void {
+  const { config, start } = description;
+  const dir = config.data.dir ?? 'synthetic tissue';
+  writeJson(run.file('provenance.json'), traceProvenance(dir, data, { source: start, sha256: weights }));
+  writeJson(run.file('environment.json'), currentEnvironment(config.runtime.precision));
   // Last: a folder with it is a run.
   run.begin(description);
 }
