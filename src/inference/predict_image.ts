@@ -67,7 +67,8 @@ export function predictInput(
   const magnified = pixelSize === undefined || about.pixelSize === null ? 1 : pixelSize / about.pixelSize;
   return predictor.predict(picture, {
     ...how,
-    scale: how.scale ?? about.scale * magnified,
+    scale: about.scale * magnified,
+    networkScale: how.scale,
     views: tta ? DEFAULT_VIEWS : undefined,
     refine: { threshold },
   });

@@ -1,5 +1,6 @@
 import type { Instances } from '../geometry/instances';
 import type { DetectOptions, MaskRcnn } from '../models/mask_rcnn';
+import { imageScale, resizesItself } from '../models/scale';
 import type { ModelImage } from '../models/transform';
 import { type RefineSettings, refine } from './postprocess/refine';
 import { drawSoftMask, GUIDED_SOFT_MASK, type SoftMaskSettings } from './postprocess/soft_masks';
@@ -7,8 +8,10 @@ import { predictViews, type View } from './test_time_augmentation';
 import { joinTiles, placeInstances, type Rect, tileGrid } from './tiling';
 
 export interface PredictOptions {
-  /** Factor by which the network sees the image larger. Default 1. */
+  /** Pixels of the network's input per pixel of the image, before the model's own resize. Default 1. */
   readonly scale?: number;
+  /** Scale at which the network sees the image, whatever the model's own resize says. */
+  readonly networkScale?: number;
   /** Images with a longer side are cut into tiles of this side, in pixels of the image. Default: 1280 / scale. */
   readonly tile?: number;
   /** Pixels of the image that neighbouring tiles share, at least. Default: 384 / scale. */
@@ -70,7 +73,11 @@ export class Predictor {
     const instances = predictViews(
       picture,
       (seen, viewScale) => {
-        const one = this.predictOnce(seen, { ...options, scale: scale * viewScale });
+        const one = this.predictOnce(seen, {
+          ...options,
+          scale: scale * viewScale,
+          networkScale: options.networkScale && options.networkScale * viewScale,
+        });
         tiles += one.tiles;
         atModelLimit += one.atModelLimit;
         return one.instances;
@@ -83,11 +90,17 @@ export class Predictor {
   private predictOnce(picture: ModelImage, options: PredictOptions): ImagePrediction {
     const { shift = 0, masks = GUIDED_SOFT_MASK } = options;
     const { height, width } = picture;
-    const asked = options.scale ?? 1;
-    const large = Math.max(height, width) * asked > NETWORK_WHOLE;
+    const asked =
+      options.networkScale ?? imageScale(picture, this.model.config.image, 'testing', options.scale);
+    const { image } = this.model.config;
+    // What the model's own resize makes of an image is seen whole, as torchvision does.
+    const whole = resizesItself(image, 'testing') ? Math.max(NETWORK_WHOLE, image.maxSize) : NETWORK_WHOLE;
+    const longer = Math.max(height, width);
+    const large = longer * asked > whole + 0.5;
     const { scale, align } = large ? alignedScale(asked) : { scale: asked, align: 1 };
     // A tile of whole blocks: the anchors of the coarsest level lie where the whole image has them.
-    const tile = options.tile ?? Math.max(1, Math.floor(NETWORK_TILE / scale / align)) * align;
+    const tile =
+      options.tile ?? (large ? Math.max(1, Math.floor(NETWORK_TILE / scale / align)) * align : longer);
     const overlap = options.overlap ?? Math.min(Math.ceil(NETWORK_OVERLAP / scale), tile >> 1);
     const tiles = tileGrid(height, width, { tile, overlap, align, shift });
     const detect: DetectOptions = {

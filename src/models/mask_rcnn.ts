@@ -27,29 +27,25 @@ import { pasteMask } from './heads/paste_masks';
 import { type MaskedDetections, RoiHeads } from './heads/roi_heads';
 import { RegionProposalNetwork } from './rpn';
 import { type Sampler, sampleFirst } from './sampler';
+import { imageScale, type Phase, resizesItself, seenSize } from './scale';
 import { withShiftedGroundTruth } from './simulated_proposals';
-import {
-  batchImages,
-  type ImageBatch,
-  type ModelImage,
-  resizedSize,
-  resizeTarget,
-  type Target,
-} from './transform';
+import { batchImages, type ImageBatch, type ModelImage, resizeTarget, type Target } from './transform';
 
 export interface LossOptions {
   /** Whether live norms use, and move by, the batch's statistics. */
   readonly training: boolean;
   /** How anchors and regions are sampled. */
   readonly sampler: Sampler;
-  /** Factor by which the network sees the images larger. Default 1. */
+  /** What the images are seen for, where `scale` does not say how. Default: training. */
+  readonly phase?: Phase;
+  /** Pixels of the network's input per pixel of the images. Default: as `imageScale` says. */
   readonly scale?: number;
   /** Adds proposals near the true cells, as many as a network that has learned finds: what its steps will cost. */
   readonly simulateProposals?: boolean;
 }
 
 export interface DetectOptions {
-  /** Factor by which the network sees the images larger: small cells gain from it. Default 1. */
+  /** Pixels of the network's input per pixel of the images. Default: as `imageScale` says. */
   readonly scale?: number;
   /**
    * For views of large images: the limits of proposals are shared out over blocks of this side, pixels of the
@@ -114,9 +110,9 @@ export class MaskRcnn {
 
   private lossesOf(
     images: readonly (ModelImage & Target)[],
-    { training, sampler, scale, simulateProposals }: LossOptions,
+    { training, sampler, phase = 'training', scale, simulateProposals }: LossOptions,
   ): Losses {
-    const batch = this.batch(images, true, scale);
+    const batch = this.batch(images, phase, scale);
     const targets = images.map((image, n) => resizeTarget(image, image, batch.sizes[n]));
     const features = this.features(batch, { training });
     const rpn = this.rpn.apply(features, batch);
@@ -137,15 +133,19 @@ export class MaskRcnn {
   }
 
   /** The losses without gradients, norms as in testing and fixed sampling: what validation reports. Touches nothing. */
-  evaluateLosses(images: readonly (ModelImage & Target)[], scale = 1): Record<string, number> {
-    return scoped(() => readLosses(this.losses(images, { training: false, sampler: sampleFirst, scale })));
+  evaluateLosses(images: readonly (ModelImage & Target)[], scale?: number): Record<string, number> {
+    const options: LossOptions = { training: false, sampler: sampleFirst, phase: 'testing', scale };
+    return scoped(() => readLosses(this.losses(images, options)));
   }
 
-  /** One padded batch, each image scaled by `scale` and then resized as the configuration says. */
-  batch(images: readonly ModelImage[], training: boolean, scale = 1): ImageBatch {
+  /**
+   * One padded batch of images at their own scales.
+   * @param scale pixels of the batch per pixel of every image; default: as `imageScale` says.
+   */
+  batch(images: readonly ModelImage[], phase: Phase, scale?: number): ImageBatch {
     const { image } = this.config;
-    const sizes = images.map(({ height, width }) =>
-      resizedSize(Math.round(height * scale), Math.round(width * scale), image, training),
+    const sizes = images.map((one) =>
+      seenSize(one, scale ?? imageScale(one, image, phase), resizesItself(image, phase)),
     );
     return batchImages(images, sizes, image);
   }
@@ -153,10 +153,10 @@ export class MaskRcnn {
   /** Instances of every image, in its own pixels, by falling score. Leaves no tensor behind. */
   detect(
     images: readonly ModelImage[],
-    { scale = 1, block, scoreThreshold, drawMask = pasteMask }: DetectOptions = {},
+    { scale, block, scoreThreshold, drawMask = pasteMask }: DetectOptions = {},
   ): Instances[] {
     const find = (): Instances[] => {
-      const batch = this.batch(images, false, scale);
+      const batch = this.batch(images, 'testing', scale);
       const features = this.features(batch, { training: false });
       const proposals = this.rpn.propose(this.rpn.apply(features, batch), batch.sizes, false, block);
       const area = Math.max(...batch.sizes.map(([height, width]) => height * width));

@@ -31,20 +31,6 @@ export interface ImageBatch {
 
 const MULTIPLE = 32;
 
-/** Height and width after resizing: the shorter side to minSize, unless the longer one would exceed maxSize. */
-export function resizedSize(
-  height: number,
-  width: number,
-  config: MaskRcnnConfig['image'],
-  training: boolean,
-): [number, number] {
-  if (config.resize === 'never' || (config.resize === 'testing' && training)) return [height, width];
-  const shorter = Math.min(height, width);
-  const longer = Math.max(height, width);
-  const scale = Math.min(config.minSize / shorter, config.maxSize / longer);
-  return [Math.floor(height * scale), Math.floor(width * scale)];
-}
-
 /**
  * Resizes, normalises and pads images of any size into one batch (torchvision's GeneralizedRCNNTransform).
  * @param sizes [height, width] of each image after resizing.

@@ -100,7 +100,7 @@ function featureErrors(
 function inference(model: MaskRcnn, golden: DetectorGolden): Errors {
   const { tag, height, width } = golden;
   const image = { height, width, image: generateImage(`${tag}:image`, height, width) };
-  const batch = model.batch([image], false);
+  const batch = model.batch([image], 'testing');
   const features = model.features(batch, { training: false });
   const errors: Errors = {
     transformed: tensorError(golden.transformed, toNchw(batch.tensor)),
@@ -211,7 +211,7 @@ function training(model: MaskRcnn, golden: DetectorGolden): Errors {
   optimizer.buffers.dispose();
   const after = scoped(() => {
     const image = { height, width, image: generateImage(`${tag}:image`, height, width) };
-    const features = model.features(model.batch([image], false), { training: false });
+    const features = model.features(model.batch([image], 'testing'), { training: false });
     return featureErrors('featuresAfter3Steps', golden.featuresAfter3Steps, features) as Errors & {
       [key: string]: never;
     };

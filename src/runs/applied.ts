@@ -9,7 +9,7 @@ import type { Loader } from '../data/loader/loader';
 import { AUGMENTATION_LEVELS } from '../data/transforms/transforms';
 import { baseAnchors } from '../models/anchors';
 import type { MaskRcnn } from '../models/mask_rcnn';
-import { resizedSize } from '../models/transform';
+import { imageScale, resizesItself, seenSize } from '../models/scale';
 import { chosenThreads } from '../runtime/device';
 import { AdamW, learningRateMultiplier, type Optimizer, type Sgd } from '../training/optimizers';
 import type { Estimate, Probe } from '../training/preflight';
@@ -99,7 +99,14 @@ function modelReaders({ config, model, optimizer, probe }: LiveRun): Record<stri
     isDeepStrictEqual(baseAnchors(sides, anchors.aspectRatios), model.rpn.baseAnchors[level]),
   );
   const resized = probe.images.every(({ loaded: [h, w], seen }) =>
-    isDeepStrictEqual(resizedSize(h, w, requested, true), [...seen]),
+    isDeepStrictEqual(
+      seenSize(
+        { height: h, width: w },
+        imageScale({ height: h, width: w }, requested, 'training'),
+        resizesItself(requested, 'training'),
+      ),
+      [...seen],
+    ),
   );
   const readers: Record<string, () => unknown> = {
     'model.freeze': () =>

@@ -3,7 +3,9 @@ import type { ExperimentConfig } from '../config/schema';
 import { peakRssMb } from '../core/process';
 import type { Loader } from '../data/loader/loader';
 import type { Sample } from '../data/record';
+import { Predictor } from '../inference/predictor';
 import type { MaskRcnn } from '../models/mask_rcnn';
+import { imageScale } from '../models/scale';
 import type { Parameter } from '../nn/parameters';
 import { withPrecision } from '../runtime/precision';
 import { scoped } from '../runtime/scope';
@@ -69,8 +71,9 @@ export async function probeRun(
   let validated: { detections: number; seconds: number } | null = null;
   if (first) {
     const started = performance.now();
-    const detections = model.detect([first], { scale })[0].scores.length;
-    model.evaluateLosses([first], scale);
+    const { instances } = new Predictor(model).predict(first, { scale, masks: null });
+    const detections = instances.scores.length;
+    model.evaluateLosses([first], imageScale(first, model.config.image, 'testing', scale));
     validated = { detections, seconds: (performance.now() - started) / 1000 };
   }
   return {
@@ -137,7 +140,7 @@ function keepBuffers(model: MaskRcnn): () => void {
 }
 
 function sizeSeen(model: MaskRcnn, sample: Sample): readonly [number, number] {
-  return scoped(() => model.batch([sample], true).sizes[0]);
+  return scoped(() => model.batch([sample], 'training').sizes[0]);
 }
 
 /** (pixel / 255 - mean) / standard deviation, solved from the network's view of a black and of a white image. */
@@ -147,7 +150,7 @@ function normalisationOf(model: MaskRcnn): Probe['normalisation'] {
       const image = new Uint8Array(32 * 32 * 3).fill(level);
       return [
         ...model
-          .batch([{ image, height: 32, width: 32 }], true)
+          .batch([{ image, height: 32, width: 32 }], 'training')
           .tensor.dataSync()
           .slice(0, 3),
       ];
@@ -160,7 +163,7 @@ function normalisationOf(model: MaskRcnn): Probe['normalisation'] {
 
 function countProposals(model: MaskRcnn, sample: Sample): number {
   return scoped(() => {
-    const batch = model.batch([sample], true);
+    const batch = model.batch([sample], 'training');
     const features = model.features(batch, { training: false });
     const rpn = withPrecision(model.precision, () => model.rpn.apply(features, batch));
     return model.rpn.propose(rpn, batch.sizes, true)[0].scores.length;

@@ -5,10 +5,12 @@ import { createRng } from '../core/rng';
 import type { Dataset } from '../data/dataset';
 import { recordToSample, type Sample } from '../data/record';
 import type { Instances } from '../geometry/instances';
+import { Predictor } from '../inference/predictor';
 import { evaluateCoco } from '../metrics/coco/evaluate';
 import { type EvaluationImage, groundTruthImage } from '../metrics/evaluation_image';
 import type { MaskRcnn } from '../models/mask_rcnn';
 import { sampleRandom } from '../models/sampler';
+import { imageScale } from '../models/scale';
 import { readLosses } from '../nn/losses';
 import { scoped } from '../runtime/scope';
 
@@ -42,16 +44,17 @@ export async function loadValidationSet(
   };
 }
 
-/** Predictions image by image; signals are heard between them. */
+/** Predictions image by image, at the scale of every other prediction; signals are heard between them. */
 export async function* predictEach(
   model: MaskRcnn,
   samples: readonly Sample[],
   scale: number,
 ): AsyncGenerator<Instances> {
+  const predictor = new Predictor(model);
   const progress = createProgress({ label: 'predicting', total: samples.length, unit: 'images' });
   for (const [i, sample] of samples.entries()) {
     progress.update(i, sample.id);
-    yield model.detect([sample], { scale })[0];
+    yield predictor.predict(sample, { scale, masks: null }).instances;
     await nextTurn();
   }
   progress.finish();
@@ -88,12 +91,13 @@ export async function validate(
   const { images, scale, maxDets, mode } = config.validation;
   const samples = images === null ? set.samples : set.samples.slice(0, images);
   const losses: Record<string, number> = {};
+  const seenAt = (sample: Sample): number => imageScale(sample, model.config.image, 'testing', scale);
   const rng = createRng(config.seed).fork(`validation-${step}`);
   for (const [i, sample] of samples.entries()) {
     const values =
       mode === 'evaluation'
-        ? model.evaluateLosses([sample], scale)
-        : trainingLosses(model, sample, scale, rng.fork(i));
+        ? model.evaluateLosses([sample], seenAt(sample))
+        : trainingLosses(model, sample, seenAt(sample), rng.fork(i));
     for (const [name, value] of Object.entries(values))
       losses[name] = (losses[name] ?? 0) + value / samples.length;
     await nextTurn();
