@@ -11,7 +11,7 @@ import { type PredictOptions, Predictor } from '../src/inference/predictor';
 import { evaluateCoco } from '../src/metrics/coco/evaluate';
 import { groundTruthImage } from '../src/metrics/evaluation_image';
 import { loadModel } from '../src/runs/load_model';
-import { joinTiles } from './pieces';
+import { joinTiles } from './tiles';
 
 /** IoU from which a cell is the same. */
 const FOUND = 0.9;

@@ -32,6 +32,14 @@ export const experiment = {
   claims: [{ variant: 'text', difference: 0, words: 'the text is taken to describe the code' }],
   sections: ['curves'],
   config: committed,
+  // torchvision's own resize of whole images, as the code had it.
+  presets: {
+    full: {
+      model: { image: { resize: 'always' } },
+      augmentation: { crop: null },
+      earlyStopping: { patience: 5 },
+    },
+  },
   variants: {
     as_committed: {},
     ...fixed,

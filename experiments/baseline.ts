@@ -24,7 +24,11 @@ export const experiment = {
     // No COCO weights are published for the light model: both variants start where its weights are, or from none.
     smoke: { model: { weights: 'imagenet' } },
     cpu: { model: { weights: 'imagenet' } },
-    full: { model: { weights: 'coco' } },
+    full: {
+      model: { weights: 'coco', image: { resize: 'always' } },
+      augmentation: { crop: null },
+      earlyStopping: { patience: 5 },
+    },
   },
   variants: {
     // The preset decides: COCO weights in `full`, as the report's code; ImageNet weights in `cpu` and `smoke`.

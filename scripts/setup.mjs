@@ -25,7 +25,7 @@ try {
   announce(made ? `set-up complete in ${seconds(started)}` : `set-up already complete (${seconds(started)})`);
 } catch (error) {
   process.stderr.write(`\nset-up stopped at ${error.message}\n`);
-  process.stderr.write('  What is done is kept: mend this and run the same command again.\n');
+  process.stderr.write('  What is done is kept: fix this and run the same command again.\n');
   process.exit(1);
 }
 if (flag === '--then') process.exitCode = await runTask(task, rest);

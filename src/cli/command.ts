@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
+import { requireFree } from '../core/files';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -20,6 +21,16 @@ export function withCommonOptions(command: Command, ...examples: readonly string
     .option('--json', 'one JSON document on standard output, nothing else there')
     .option('--threads <n>', 'threads of the native runtime (default: all cores)')
     .option('--debug', 'show the stack trace of an error');
+}
+
+/** Adds `--overwrite` to a command whose `--out` names a file: one that cytobench has not made is not overwritten. */
+export function withOverwrite(command: Command): Command {
+  return command
+    .option('--overwrite', 'also over a file that cytobench has not made')
+    .hook('preAction', (_, action) => {
+      const { out, overwrite } = action.opts() as { out?: string; overwrite?: boolean };
+      if (out !== undefined) requireFree(out, overwrite);
+    });
 }
 
 /** Prints the result of a command: one JSON document with `--json`, else the text. */

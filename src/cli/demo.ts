@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Command } from 'commander';
+import { DataError } from '../core/errors';
 import { writeFileAtomic } from '../core/files';
 import { peakRssMb } from '../core/process';
 import type { EpochMetrics } from '../training/metrics_log';
@@ -61,7 +62,7 @@ async function demo(out: string): Promise<DemoResult> {
     parts.push({ part, seconds: (Date.now() - started) / 1000 });
     return result;
   };
-  fs.rmSync(out, { recursive: true, force: true });
+  clearDemo(out);
   const dir = path.join(out, 'run');
   const run = await timed('training and validation', () =>
     trainRun({ experiment: findExperiment('quickstart'), variant: 'demo', preset: 'cpu', out: dir, say }),
@@ -90,4 +91,21 @@ async function demo(out: string): Promise<DemoResult> {
     parts,
     peakRssMb: peakRssMb(),
   };
+}
+
+/** What a demo leaves. */
+const LEFT = ['run', 'index.html', 'loss.png', 'ap50.png', 'best.png', 'worst.png'];
+
+/** Removes what an earlier demo left; a folder that holds anything else is a user's, and is left as it is. */
+function clearDemo(out: string): void {
+  if (!fs.existsSync(out)) return;
+  const names = fs.readdirSync(out);
+  const foreign = names.find((name) => !LEFT.includes(name));
+  const own = names.length === 0 || fs.existsSync(path.join(out, 'run', 'config.json'));
+  if (foreign !== undefined || !own)
+    throw new DataError(`holds "${foreign ?? names[0]}", which no demo has made: nothing was removed`, {
+      where: out,
+      fix: 'Name a new or an empty folder with --out.',
+    });
+  for (const name of names) fs.rmSync(path.join(out, name), { recursive: true, force: true });
 }

@@ -38,7 +38,7 @@ export function registerEvaluate(program: Command): void {
           'last',
         ]),
       )
-      .option('--tta', 'look at each image in six ways and merge what is found')
+      .option('--tta', 'test-time augmentation: six views of each image, merged')
       .addOption(
         new Option(
           '--masks <how>',

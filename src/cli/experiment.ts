@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
 import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
 import type { Study } from '../studies/run_study';
-import { type CommonOptions, printResult, say, withCommonOptions } from './command';
+import { type CommonOptions, printResult, say, withCommonOptions, withOverwrite } from './command';
 
 interface ExperimentFlags extends CommonOptions {
   readonly data?: string;
@@ -18,28 +18,33 @@ interface ExperimentFlags extends CommonOptions {
 /** `experiment NAME`: every variant, evaluated, compared, with its report. */
 export function registerExperiment(program: Command): void {
   withCommonOptions(
-    program
-      .command('experiment')
-      .description(
-        'every variant of an experiment, evaluated on the same images and compared, with its report',
-      )
-      .argument('<name>', 'a file of experiments/')
-      .option('--data <dir>', 'data set folder; without it --preset smoke makes synthetic tissue')
-      .option('--split <file>', 'which images train and which validate (data split makes one)')
-      .option('--preset <name>', 'size of the runs: smoke, cpu or full', 'cpu')
-      .option('--seeds <list>', 'seeds, with commas', parseSeeds, [0])
-      .option('--variants <list>', 'only these, with commas', (text: string) => text.split(','))
-      .option(
-        '--set <key=value>',
-        'change one setting of all; may be repeated',
-        (value: string, all: string[]) => [...all, value],
-        [],
-      )
-      .option('--record', 'put its numbers where the prose of notebooks may cite them (results/numbers.json)')
-      .option(
-        '--out <file>',
-        'the report, its tables beside it as Markdown (default: results/experiments/NAME-PRESET.html)',
-      ),
+    withOverwrite(
+      program
+        .command('experiment')
+        .description(
+          'every variant of an experiment, evaluated on the same images and compared, with its report',
+        )
+        .argument('<name>', 'a file of experiments/')
+        .option('--data <dir>', 'data set folder; without it --preset smoke makes synthetic tissue')
+        .option('--split <file>', 'which images train and which validate (data split makes one)')
+        .option('--preset <name>', 'size of the runs: smoke, cpu or full', 'cpu')
+        .option('--seeds <list>', 'seeds, with commas', parseSeeds, [0])
+        .option('--variants <list>', 'only these, with commas', (text: string) => text.split(','))
+        .option(
+          '--set <key=value>',
+          'change one setting of all; may be repeated',
+          (value: string, all: string[]) => [...all, value],
+          [],
+        )
+        .option(
+          '--record',
+          'put its numbers where the prose of notebooks may cite them (results/numbers.json)',
+        )
+        .option(
+          '--out <file>',
+          'the report, its tables beside it as Markdown (default: results/experiments/NAME-PRESET.html)',
+        ),
+    ),
     'npx cytobench experiment augmentation --data DIR --preset cpu --seeds 0,1,2',
   ).action(async (name: string, flags: ExperimentFlags) => {
     const { presetOf, requireData, useThreads } = await import('./train');

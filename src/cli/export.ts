@@ -1,17 +1,19 @@
 import type { Command } from 'commander';
-import { type CommonOptions, printResult, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions, withOverwrite } from './command';
 
 /** `export RUN --out FILE`: one portable model file. */
 export function registerExport(program: Command): void {
   withCommonOptions(
-    program
-      .command('export')
-      .description(
-        'one portable model file: weights, classes, pixel size, channel order, thresholds, normalisation',
-      )
-      .argument('<run>', 'a run folder')
-      .requiredOption('--out <file>', 'the file (.safetensors)')
-      .option('--checkpoint <name>', 'best or last'),
+    withOverwrite(
+      program
+        .command('export')
+        .description(
+          'one portable model file: weights, classes, pixel size, channel order, thresholds, normalisation',
+        )
+        .argument('<run>', 'a run folder')
+        .requiredOption('--out <file>', 'the file (.safetensors)')
+        .option('--checkpoint <name>', 'best or last'),
+    ),
     'npx cytobench export RUN --out model.safetensors',
   ).action(async (run: string, flags: CommonOptions & { out: string; checkpoint?: 'best' | 'last' }) => {
     const { loadModel } = await import('../runs/load_model');

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CommonOptions, printResult, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions, withOverwrite } from './command';
 
 interface NotebookFlags extends CommonOptions {
   readonly parameter: string[];
@@ -10,17 +10,19 @@ interface NotebookFlags extends CommonOptions {
 export function registerNotebook(program: Command): void {
   const parent = program.command('notebook').description('notebooks without a browser');
   withCommonOptions(
-    parent
-      .command('run')
-      .description('run a whole notebook headless; on failure the partial result is kept')
-      .argument('<file>', 'notebook (.ipynb)')
-      .requiredOption('--out <file>', 'the notebook with its outputs')
-      .option(
-        '-p, --parameter <key=value>',
-        'a value of its parameters cell; may be repeated',
-        (value: string, all: string[]) => [...all, value],
-        [],
-      ),
+    withOverwrite(
+      parent
+        .command('run')
+        .description('run a whole notebook headless; on failure the partial result is kept')
+        .argument('<file>', 'notebook (.ipynb)')
+        .requiredOption('--out <file>', 'the notebook with its outputs')
+        .option(
+          '-p, --parameter <key=value>',
+          'a value of its parameters cell; may be repeated',
+          (value: string, all: string[]) => [...all, value],
+          [],
+        ),
+    ),
     'npx cytobench notebook run notebooks/00_quickstart.ipynb --out out.ipynb -p preset=smoke',
   ).action(async (file: string, flags: NotebookFlags) => {
     const { runNotebook } = await import('../notebook/run_notebook');

@@ -37,7 +37,7 @@ export function registerPredict(program: Command): void {
         '--score-threshold <t>',
         'cells under it are left out everywhere: one, or class=T,… (default: the run’s, else 0.5; 0 keeps all, for AP)',
       )
-      .option('--tta', 'look at each image in six ways and merge what is found')
+      .option('--tta', 'test-time augmentation: six views of each image, merged')
       .option('--checkpoint <name>', 'best or last')
       .option('--model <name>', 'with --weights: the architecture; every argument is then an input')
       .option('--weights <file>', 'bare weights in place of a run'),
@@ -129,7 +129,7 @@ async function predictAll(
           threshold,
         },
       );
-      if (atModelLimit && threshold === 0)
+      if (atModelLimit)
         say(
           `warning: ${input.file}: the model's own limit of detections was reached in ${atModelLimit} of ${tiles} views`,
         );

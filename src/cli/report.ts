@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CommonOptions, printResult, withCommonOptions } from './command';
+import { type CommonOptions, printResult, withCommonOptions, withOverwrite } from './command';
 
 interface ReportFlags extends CommonOptions {
   readonly out: string;
@@ -9,14 +9,16 @@ interface ReportFlags extends CommonOptions {
 /** `report RUN --out FILE.html`: one self-contained page. */
 export function registerReport(program: Command): void {
   withCommonOptions(
-    program
-      .command('report')
-      .description(
-        'one self-contained page about a run, or several compared: how they learned, what they find',
-      )
-      .argument('<runs...>', 'run folders; each is compared with the first')
-      .requiredOption('--out <file>', 'the page (.html)')
-      .option('--checkpoint <name>', 'best or last'),
+    withOverwrite(
+      program
+        .command('report')
+        .description(
+          'one self-contained page about a run, or several compared: how they learned, what they find',
+        )
+        .argument('<runs...>', 'run folders; each is compared with the first')
+        .requiredOption('--out <file>', 'the page (.html)')
+        .option('--checkpoint <name>', 'best or last'),
+    ),
     'npx cytobench report RUN --out run.html',
   ).action(async (runs: string[], flags: ReportFlags) => {
     const { writeFileAtomic } = await import('../core/files');

@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
-import { type CommonOptions, parseCount, printResult, say, withCommonOptions } from './command';
+import {
+  type CommonOptions,
+  parseCount,
+  printResult,
+  say,
+  withCommonOptions,
+  withOverwrite,
+} from './command';
 
 interface SubmitFlags extends CommonOptions {
   readonly images: string;
@@ -15,18 +22,20 @@ interface SubmitFlags extends CommonOptions {
 /** `submit RUN`: the challenge's submission. */
 export function registerSubmit(program: Command): void {
   withCommonOptions(
-    program
-      .command('submit')
-      .description('the challenge’s submission: a zip with test-results.json, checked before it is written')
-      .argument('[run]', 'a run folder or a model file')
-      .requiredOption('--images <dir>', 'the test images')
-      .requiredOption('--ids <file>', 'a list of {file_name, id, height, width}')
-      .requiredOption('--out <zip>', 'the zip to write')
-      .option('--max-dets <n>', 'detections kept per image and class (default: 300)', parseCount)
-      .option('--checkpoint <name>', 'best or last')
-      .option('--tta', 'look at each image in six ways and merge what is found')
-      .option('--model <name>', 'with --weights: the architecture')
-      .option('--weights <file>', 'bare weights in place of a run'),
+    withOverwrite(
+      program
+        .command('submit')
+        .description('the challenge’s submission: a zip with test-results.json, checked before it is written')
+        .argument('[run]', 'a run folder or a model file')
+        .requiredOption('--images <dir>', 'the test images')
+        .requiredOption('--ids <file>', 'a list of {file_name, id, height, width}')
+        .requiredOption('--out <zip>', 'the zip to write')
+        .option('--max-dets <n>', 'detections kept per image and class (default: 300)', parseCount)
+        .option('--checkpoint <name>', 'best or last')
+        .option('--tta', 'test-time augmentation: six views of each image, merged')
+        .option('--model <name>', 'with --weights: the architecture')
+        .option('--weights <file>', 'bare weights in place of a run'),
+    ),
     'npx cytobench submit RUN --images DIR --ids IDS.json --out answer.zip',
   ).action(async (run: string | undefined, flags: SubmitFlags) => {
     const { submit } = await import('../evaluation/submit');

@@ -81,7 +81,7 @@ const FAMILIES: Readonly<Record<BackboneSpec['family'], Omit<NetworkDifferences,
   efficientnet_lite: {
     normEpsilon: 1e-3,
     fpnChannels: 128,
-    image: { ...TENSORFLOW, resize: 'never' },
+    image: TENSORFLOW,
     rpn: { postNmsTopNTrain: 1000, postNmsTopNTest: 500 },
     box: { representationSize: 512, batchSizePerImage: 256 },
   },

@@ -90,7 +90,7 @@ export const SETTINGS = {
       ),
       resize: setting(
         oneOf(['always', 'testing', 'never']),
-        'always',
+        'never',
         "When the model resizes images to minSize and maxSize: always, in testing alone (torchvision's _skip_resize), or never, so that the network sees images at the scale that augmentation.scale and validation.scale say.",
       ),
       minSize: setting(count, 800, 'Shorter side after the resize.', { unit: 'pixels' }),
@@ -199,6 +199,7 @@ export const SETTINGS = {
       'keep',
       "Images without cells: keep (they train the proposals), skip, or falseBox (one cell of one pixel, as the report's code gave them).",
     ),
+    cacheMb: setting(count, 256, 'Decoded images that are kept in memory, over all workers.', { unit: 'MB' }),
     onCorrupt: setting(
       oneOf(['stop', 'skip']),
       'stop',
@@ -226,7 +227,7 @@ export const SETTINGS = {
     ),
     crop: setting(nullable(count), null, 'Side of a random crop; null: the whole image.', {
       unit: 'pixels of the file',
-      presets: { cpu: 256 },
+      presets: { cpu: 256, full: 512 },
     }),
     scale: setting(
       positive,
@@ -243,7 +244,12 @@ export const SETTINGS = {
     }),
     batchSize: setting(count, 2, 'Images in a batch.', { presets: { smoke: 1, cpu: 1 } }),
     accumulate: setting(count, 1, 'Batches whose gradients are averaged into one step.'),
-    workers: setting(whole, 1, 'Threads that decode and augment images.', { presets: { smoke: 0 } }),
+    workers: setting(
+      nullable(whole),
+      null,
+      'Threads that decode and augment images; null: one fewer than the machine has cores, at least 1 and at most 8.',
+      { presets: { smoke: 0 } },
+    ),
     clipNorm: setting(
       nullable(positive),
       null,
@@ -330,13 +336,13 @@ export const SETTINGS = {
     ),
     every: setting(whole, 1, 'Epochs between validations; the last epoch is always validated. 0: never.', {
       unit: 'epochs',
-      presets: { cpu: 0 },
+      presets: { cpu: 2 },
     }),
     images: setting(
       nullable(count),
       null,
       'Most images of a validation during training; null: all. `evaluate` always takes all.',
-      { presets: { smoke: 2 } },
+      { presets: { smoke: 2, cpu: 8 } },
     ),
     scale: setting(
       positive,
@@ -349,7 +355,7 @@ export const SETTINGS = {
   earlyStopping: {
     patience: setting(
       nullable(count),
-      5,
+      10,
       'Validations without an improvement of the loss by minimumChange after which training stops; null: never.',
       { presets: { cpu: null } },
     ),

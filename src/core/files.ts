@@ -84,3 +84,35 @@ export function fileError(error: unknown, file: string, action: 'read' | 'write'
     cause: error,
   });
 }
+
+/** Bytes at either end of a file in which its maker's name is looked for. */
+const LOOKED_AT = 1 << 16;
+
+/**
+ * Throws where a file is there that this product did not make: nothing of a user's is overwritten unasked. What it makes
+ * itself carries its name in the first or the last bytes.
+ */
+export function requireFree(file: string, overwrite = false): void {
+  if (overwrite || !fs.existsSync(file)) return;
+  if (fs.statSync(file).isDirectory())
+    throw new DataError('is a folder, not a file', { where: file, fix: 'Name a file with --out.' });
+  const descriptor = fs.openSync(file, 'r');
+  try {
+    const { size } = fs.fstatSync(descriptor);
+    const read = (position: number): string => {
+      const bytes = Buffer.alloc(Math.min(LOOKED_AT, size));
+      fs.readSync(descriptor, bytes, 0, bytes.length, position);
+      return bytes.toString('latin1');
+    };
+    if (read(0).includes(MAKER) || read(Math.max(0, size - LOOKED_AT)).includes(MAKER)) return;
+  } finally {
+    fs.closeSync(descriptor);
+  }
+  throw new DataError('exists, and was not made by cytobench: it is left as it is', {
+    where: file,
+    fix: 'Name another file, or give --overwrite.',
+  });
+}
+
+/** The name that files of this product carry. */
+export const MAKER = 'cytobench';

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { strToU8, zipSync } from 'fflate';
 import { DataError, nearestName, UsageError } from '../core/errors';
-import { readJson, writeFileAtomic } from '../core/files';
+import { MAKER, readJson, writeFileAtomic } from '../core/files';
 import { createProgress } from '../core/progress';
 import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exporters/coco';
 import { isImageName } from '../data/formats/detect';
@@ -162,7 +162,7 @@ export interface SubmitOptions extends LoadModelOptions {
   readonly out: string;
   /** Detections kept per image and class, the best ones. Default 300. */
   readonly maxDets?: number;
-  /** Whether each image is looked at in six ways, and what is found merged. */
+  /** Test-time augmentation: six views of each image, merged. */
   readonly tta?: boolean;
 }
 
@@ -235,7 +235,9 @@ export async function submit(where: string, options: SubmitOptions): Promise<Sub
 
 /** The zip's bytes; the same results give the same bytes. */
 export function zipResults(results: readonly CocoResultEntry[]): Uint8Array {
-  return zipSync({ [SUBMISSION_FILE]: [strToU8(cocoResultsJson(results)), { mtime: new Date(2000, 0, 1) }] });
+  return zipSync({
+    [SUBMISSION_FILE]: [strToU8(cocoResultsJson(results)), { mtime: new Date(2000, 0, 1), comment: MAKER }],
+  });
 }
 
 /** The best `limit` instances of each class. */

@@ -31,7 +31,7 @@ export interface ImagePrediction {
   readonly instances: Instances;
   /** How many tiles the image was seen in. */
   readonly tiles: number;
-  /** Pieces on which the model's own limit of detections was reached. */
+  /** Tiles on which the model's own limit of detections was reached. */
   readonly atModelLimit: number;
 }
 

@@ -32,7 +32,7 @@ import { withShiftedGroundTruth } from './simulated_proposals';
 import { batchImages, type ImageBatch, type ModelImage, resizeTarget, type Target } from './transform';
 
 export interface LossOptions {
-  /** Whether live norms use, and move by, the batch's statistics. */
+  /** Whether live norms use the batch's statistics and update their running ones. */
   readonly training: boolean;
   /** How anchors and regions are sampled. */
   readonly sampler: Sampler;

@@ -11,7 +11,7 @@ import type { Initializer, Parameter, ParameterStore } from './parameters';
 export type NormMode = 'frozen' | 'live';
 export type Activation = 'none' | 'relu' | 'relu6';
 
-/** What a forward pass is for. In training, live norms take the batch's statistics and move the running ones. */
+/** What a forward pass is for. In training, live norms use the batch's statistics and update the running ones. */
 export interface Mode {
   readonly training: boolean;
 }
@@ -37,7 +37,7 @@ export interface ConvSpec {
   readonly init: Initializer;
 }
 
-/** PyTorch's BatchNorm2d momentum: how far a batch moves the running statistics. */
+/** PyTorch's BatchNorm2d momentum: how much a batch updates the running statistics. */
 const MOMENTUM = 0.1;
 
 /** Convolution, norm and activation. A frozen norm is folded into the convolution, in training too. */

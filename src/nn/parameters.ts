@@ -16,7 +16,7 @@ export interface Parameter {
   readonly torchShape: readonly number[];
   readonly layout: Layout;
   readonly variable: Variable;
-  /** A buffer (running statistics, frozen norms) is stored, and moves by itself or not at all. */
+  /** A buffer (running statistics, frozen norms) is stored, and is updated by itself or not at all. */
   readonly buffer: boolean;
   trainable: boolean;
 }

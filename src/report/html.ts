@@ -21,7 +21,7 @@ pre { background: #f5f6f8; padding: 1rem; overflow: auto; font-size: .8rem; line
 export function htmlPage(title: string, body: readonly string[]): string {
   return `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<head><meta charset="utf-8"><meta name="generator" content="cytobench"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeXml(title)} · Cytobench</title><style>${STYLE}</style></head>
 <body><main><h1>${escapeXml(title)}</h1>
 ${body.join('\n')}

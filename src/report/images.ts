@@ -62,7 +62,7 @@ export function outcomesOf(instances: Instances, groundTruth: TrueCells): Outcom
 }
 
 export interface DrawOptions {
-  /** Least score of a prediction that is drawn. Default 0.5. */
+  /** Least score of a prediction that is drawn. Default: the one of the best F1 over all images evaluated. */
   readonly threshold?: number;
   /** Writes each prediction's score beside it. */
   readonly scores?: boolean;
@@ -98,10 +98,13 @@ export async function drawEvaluated(
   });
 }
 
-/** The images with the lowest AP50, then those with the highest, a row each: ground truth beside prediction. PNG bytes. */
+/**
+ * The images with the lowest F1 of what is drawn, then those with the highest, a row each: ground truth beside prediction.
+ * PNG bytes.
+ */
 export async function gallery(evaluation: Evaluated, options: GalleryOptions = {}): Promise<Buffer> {
-  const { set, about, dataset, perImage } = evaluation;
-  const ranked = rankImages(perImage);
+  const { set, about, dataset } = evaluation;
+  const ranked = rankImages(evaluation, options.threshold);
   const count = Math.min(options.count ?? 3, Math.ceil(ranked.length / 2));
   const best = ranked.slice(count).slice(-count).reverse();
   const rows = [
@@ -120,10 +123,11 @@ export async function gallery(evaluation: Evaluated, options: GalleryOptions = {
 }
 
 function comparedPanels(
-  { set, predictions, perImage }: Evaluated,
+  evaluation: Evaluated,
   i: number,
-  { threshold = 0.5, scores = false }: DrawOptions,
+  { threshold = drawingThreshold(evaluation), scores = false }: DrawOptions,
 ): [Panel, Panel] {
+  const { set, predictions, perImage } = evaluation;
   const sample = set.samples[i];
   const drawn = applyThresholds(predictions[i], threshold);
   const { missed, falsePositives } = outcomesOf(drawn, sample);
@@ -168,15 +172,66 @@ export async function drawExamples(
   return drawn;
 }
 
-/** Rows of the images with the lowest and the highest AP50, among those that have cells. */
-export function worstAndBest({ perImage }: Pick<Evaluation, 'perImage'>): { worst: number; best: number } {
-  const rows = rankImages(perImage);
+/** Rows of the images with the lowest and the highest F1 of what is drawn, among those that have cells. */
+export function worstAndBest(evaluation: Evaluated): { worst: number; best: number } {
+  const rows = rankImages(evaluation);
   return { worst: rows[0] ?? 0, best: rows.at(-1) ?? 0 };
 }
 
-/** Rows of the images that have cells, by rising AP50. */
-function rankImages(perImage: readonly number[]): number[] {
-  return [...perImage.keys()].filter((i) => perImage[i] >= 0).sort((a, b) => perImage[a] - perImage[b]);
+/** Scores that are tried for drawing. */
+const TRIED = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
+
+/** Hits and predictions of one image at each of `TRIED`, and its true cells. */
+interface Hits {
+  readonly hits: readonly number[];
+  readonly predicted: readonly number[];
+  readonly cells: number;
+}
+
+const COUNTED = new WeakMap<object, readonly Hits[]>();
+
+function hitsOf({ set, predictions }: Evaluated): readonly Hits[] {
+  const known = COUNTED.get(predictions);
+  if (known) return known;
+  const counted = predictions.map((instances, i): Hits => {
+    const covered = coveredCells(instances, set.samples[i]);
+    const over = TRIED.map((threshold) =>
+      [...covered.keys()].filter((k) => instances.scores[k] >= threshold),
+    );
+    return {
+      hits: over.map((rows) => new Set(rows.map((k) => covered[k]).filter((cell) => cell >= 0)).size),
+      predicted: over.map((rows) => rows.length),
+      cells: set.samples[i].labels.length,
+    };
+  });
+  COUNTED.set(predictions, counted);
+  return counted;
+}
+
+/** F1 of some images at the threshold `TRIED[t]`. */
+function f1At(images: readonly Hits[], t: number): number {
+  const sum = (of: (image: Hits) => number): number => images.reduce((total, image) => total + of(image), 0);
+  const all = sum(({ predicted }) => predicted[t]) + sum(({ cells }) => cells);
+  return all === 0 ? 0 : (2 * sum(({ hits }) => hits[t])) / all;
+}
+
+/** The score of the best F1 over all images, the highest of equals: what a person wants to see drawn. */
+function drawingThreshold(evaluation: Evaluated): number {
+  const counted = hitsOf(evaluation);
+  return TRIED.reduce((best, threshold, t) =>
+    f1At(counted, t) >= f1At(counted, TRIED.indexOf(best)) ? threshold : best,
+  );
+}
+
+/** Rows of the images that have cells, by rising F1 at the threshold they are drawn at. */
+function rankImages(evaluation: Evaluated, threshold: number = drawingThreshold(evaluation)): number[] {
+  const counted = hitsOf(evaluation);
+  const nearest = TRIED.reduce((best, one) =>
+    Math.abs(one - threshold) < Math.abs(best - threshold) ? one : best,
+  );
+  const t = TRIED.indexOf(nearest);
+  const f1 = counted.map((image) => f1At([image], t));
+  return [...counted.keys()].filter((i) => counted[i].cells > 0).sort((a, b) => f1[a] - f1[b]);
 }
 
 /** An image of a failed batch as the network saw it, with its boxes. PNG bytes. */

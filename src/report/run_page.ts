@@ -22,7 +22,7 @@ export interface RunPageOptions {
   readonly run: string;
 }
 
-/** The page of one run: where it started, what it was asked, how it learned, what it finds. One file, no network. */
+/** The page of one run: its initial weights, its settings, how it learned, what it finds. One file, no network. */
 export async function runPage({ evaluation, metrics, run }: RunPageOptions): Promise<string> {
   const { run: description, segm, ids, dataset } = evaluation;
   if (!description) throw new UsageError('a page is of a run; a model file has no history');
@@ -37,7 +37,7 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
     table(
       ['', ''],
       [
-        ['The weights started from', start],
+        ['Initial weights', start],
         ['Trained', trained(metrics, split.train.length)],
         ['Split', split.note],
         [

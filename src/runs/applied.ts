@@ -1,18 +1,17 @@
 import * as fs from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
+import { BACKBONES } from '../config/architectures';
 import { renamedTo } from '../config/legacy';
 import { leafKeys } from '../config/resolve';
 import { type ExperimentConfig, valueAt } from '../config/schema';
 import { ConfigError } from '../core/errors';
 import { readJson } from '../core/files';
 import type { Loader } from '../data/loader/loader';
-import { AUGMENTATION_LEVELS } from '../data/transforms/transforms';
 import { baseAnchors } from '../models/anchors';
 import type { MaskRcnn } from '../models/mask_rcnn';
 import { imageScale, resizesItself, seenSize } from '../models/scale';
-import { chosenThreads } from '../runtime/device';
-import { AdamW, learningRateMultiplier, type Optimizer, type Sgd } from '../training/optimizers';
-import type { Estimate, Probe } from '../training/preflight';
+import { AdamW, learningRateMultiplier, type Optimizer } from '../training/optimizers';
+import type { Estimate, Probe, Sampled } from '../training/preflight';
 import type { RunFolder } from './run_folder';
 
 /** One setting as asked for and as found in the live objects. */
@@ -25,9 +24,12 @@ export interface AppliedSetting {
 
 /** What `applied.json` holds. */
 export interface AppliedSettings {
-  /** Read back from the model, the loader, the optimizer and a real batch. */
+  /** Read back from the built parameters, the runtime, and real batches: from another place than the request. */
   readonly settings: readonly AppliedSetting[];
-  /** Settings that act later than the start (schedules, stopping): each is shown to act by a test of its own. */
+  /**
+   * Settings that show in nothing that can be looked at before the first step: schedules and stopping, and limits that
+   * these batches do not reach. Each is shown to act by a test of its own (tests/runs/acted_changes.ts).
+   */
   readonly notVerified: readonly string[];
   readonly probe: Probe;
   readonly estimate: Estimate;
@@ -45,13 +47,21 @@ export interface LiveRun {
   readonly probe: Probe;
 }
 
-/** Reads back what is applied. A value here comes from the live objects, never from the configuration. */
+/**
+ * Reads back what is applied. A value here comes from the built parameters, the runtime or real batches, never from the
+ * configuration; a setting that shows in none of them gives undefined, and is not verified.
+ */
 export function readSettings(live: LiveRun): AppliedSetting[] {
-  const readers: Record<string, () => unknown> = { ...modelReaders(live), ...loopReaders(live) };
-  return Object.entries(readers).map(([key, read]) => {
+  const readers: Record<string, () => unknown> = {
+    ...modelReaders(live),
+    ...samplingReaders(live),
+    ...dataReaders(live),
+  };
+  return Object.entries(readers).flatMap(([key, read]) => {
     const requested = valueAt(live.config, key);
     const applied = read();
-    return { key, requested, applied, ok: isDeepStrictEqual(plain(requested), plain(applied)) };
+    if (applied === undefined) return [];
+    return [{ key, requested, applied, ok: isDeepStrictEqual(plain(requested), plain(applied)) }];
   });
 }
 
@@ -93,7 +103,6 @@ function modelReaders({ config, model, optimizer, probe }: LiveRun): Record<stri
   const trained = new Set(optimizer.parameters.map(({ name }) => name));
   const { times } = config.normalisation;
   const requested = config.model.image;
-  const { rpn, box, image } = model.config;
   const { anchors } = config.model;
   const asBuilt = anchors.sizes.every((sides, level) =>
     isDeepStrictEqual(baseAnchors(sides, anchors.aspectRatios), model.rpn.baseAnchors[level]),
@@ -129,53 +138,112 @@ function modelReaders({ config, model, optimizer, probe }: LiveRun): Record<stri
     'model.box.head': () => (names.includes('roi_heads.box_head.fc7.weight') ? 'mlp' : 'conv'),
     'model.mask.depth': () => count(/^roi_heads\.mask_head\.\d+\.0\.weight$/),
     'normalisation.times': () => timesOf(probe, requested.mean, requested.std),
-    'runtime.precision': () => model.precision,
-    'runtime.threads': () => chosenThreads(),
+    'runtime.precision': () => (probe.product === 1 ? 'bfloat16' : 'float32'),
     'model.image.mean': () =>
       fits(probe, requested.mean, requested.std, times) ? requested.mean : probe.normalisation.mean,
     'model.image.std': () =>
       fits(probe, requested.mean, requested.std, times) ? requested.std : probe.normalisation.std,
     'model.image.resize': () =>
       resized ? requested.resize : `the network saw ${probe.images[0].seen.join(' x ')}`,
-    'model.image.minSize': () => image.minSize,
-    'model.image.maxSize': () => image.maxSize,
-    'model.normEpsilon': () => model.config.normEpsilon,
-    'model.backbone': () => model.config.backbone,
+    'model.image.minSize': () => seenSides(probe, requested)?.shorter,
+    'model.image.maxSize': () => seenSides(probe, requested)?.longer,
+    'model.backbone': () => backboneOf(names, shapeOf),
+    'model.box.representationSize': () => shapeOf('roi_heads.box_predictor.cls_score.weight')[1],
   };
-  for (const key of Object.keys(config.model.rpn) as (keyof typeof rpn)[])
-    readers[`model.rpn.${key}`] ??= () => rpn[key];
-  for (const key of Object.keys(config.model.box) as (keyof typeof box)[])
-    readers[`model.box.${key}`] ??= () => box[key];
   return readers;
 }
 
-function loopReaders({ config, loader, optimizer, probe }: LiveRun): Record<string, () => unknown> {
-  const { options } = loader;
-  const { transforms } = config.augmentation;
-  const plan = options.augmentation;
-  const planned = (name: string): Record<string, unknown> | undefined =>
-    plan.transforms.find((transform) => transform.name === name) as Record<string, unknown> | undefined;
-  const own = plan.transforms.filter(({ name }) => name !== 'RandomCrop' && name !== 'Scale');
-  const applied = new Set(probe.images.flatMap((image) => image.transforms));
-  const readers: Record<string, () => unknown> = {
-    seed: () => options.seed,
-    'data.minInstancePixels': () => plan.minPixels,
-    'data.sampling': () => (options.weights ? 'rareClasses' : 'uniform'),
-    'data.onCorrupt': () => options.onCorrupt ?? 'stop',
-    'augmentation.minVisible': () => plan.minVisible,
-    'augmentation.crop': () => (applied.has('RandomCrop') ? planned('RandomCrop')?.width : null),
-    'augmentation.scale': () => (applied.has('Scale') ? planned('Scale')?.factor : 1),
-    'training.batchSize': () => options.batchSize,
+/**
+ * The limits of both samplers and of the proposals, as far as the first batches reach them: a limit that cuts nothing
+ * shows in nothing.
+ */
+function samplingReaders({ config, probe }: LiveRun): Record<string, () => unknown> {
+  const size = (sampled: readonly Sampled[]): number | undefined => {
+    const full = sampled.find(({ negatives, negativesTaken }) => negatives > negativesTaken);
+    return full && full.positivesTaken + full.negativesTaken;
+  };
+  const fraction = (sampled: readonly Sampled[], requested: number): number | undefined => {
+    const cut = sampled.find(({ positives, positivesTaken }) => positives > positivesTaken);
+    const total = size(sampled);
+    if (!cut || total === undefined) return undefined;
+    // A share of a batch is rounded down to whole candidates.
+    return Math.floor(total * requested) === cut.positivesTaken ? requested : cut.positivesTaken / total;
+  };
+  const { anchors, regions } = probe.sampled;
+  const { rpn, box } = config.model;
+  return {
+    'model.rpn.batchSizePerImage': () => size(anchors),
+    'model.rpn.positiveFraction': () => fraction(anchors, rpn.positiveFraction),
+    'model.box.batchSizePerImage': () => size(regions),
+    'model.box.positiveFraction': () => fraction(regions, box.positiveFraction),
+    'model.rpn.postNmsTopNTrain': () =>
+      probe.proposals < rpn.postNmsTopNTrain ? undefined : probe.proposals,
+  };
+}
+
+/** What the loader gave, and what the optimizer is. */
+function dataReaders({ config, loader, optimizer, probe }: LiveRun): Record<string, () => unknown> {
+  const { crop, scale } = config.augmentation;
+  const names = new Set(probe.images.flatMap((image) => image.transforms));
+  // Where nothing else changes the size of a sample it is the crop, scaled.
+  const sized = ![...names].some((name) => name === 'RandomScale');
+  const sides = probe.images.flatMap(({ loaded }) => loaded);
+  return {
+    'augmentation.crop': () => {
+      if (!names.has('RandomCrop')) return crop === null ? null : undefined;
+      // Images that are smaller than the crop are taken whole.
+      const side = Math.max(...sides) / scale;
+      return sized && Math.abs(side - Math.round(side)) < 0.5 / scale ? Math.round(side) : undefined;
+    },
+    'augmentation.scale': () => {
+      if (!names.has('Scale')) return 1;
+      const factor = Math.max(...sides) / (crop ?? Number.NaN);
+      if (!sized || Number.isNaN(factor)) return undefined;
+      return Math.abs(factor * (crop ?? 0) - scale * (crop ?? 0)) <= 0.5 ? scale : factor;
+    },
+    'data.sampling': () => (loader.options.weights ? 'rareClasses' : 'uniform'),
+    'training.batchSize': () => Math.max(...probe.batches),
     'training.workers': () => loader.threads,
     'optimizer.kind': () => (optimizer instanceof AdamW ? 'adamw' : 'sgd'),
-    'optimizer.weightDecay': () => (optimizer as Sgd | AdamW).options.weightDecay,
   };
-  if (transforms !== null) readers['augmentation.transforms'] = () => own;
-  else
-    readers['augmentation.level'] = () =>
-      Object.entries(AUGMENTATION_LEVELS).find(([, of]) => isDeepStrictEqual(of.transforms, own))?.[0] ??
-      own.map(({ name }) => name).join(', ');
-  return readers;
+}
+
+/** The resized sides that show which limit of the model's own resize was met; undefined where it does not resize. */
+function seenSides(
+  { images }: Probe,
+  requested: ExperimentConfig['model']['image'],
+): { readonly shorter?: number; readonly longer?: number } | undefined {
+  if (!resizesItself(requested, 'training')) return undefined;
+  const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1;
+  const shorter = images.map(({ seen }) => Math.min(...seen)).find((side) => side > 0) ?? 0;
+  const longer = images.map(({ seen }) => Math.max(...seen)).find((side) => side > 0) ?? 0;
+  // Each image meets one of the two limits.
+  if (near(shorter, requested.minSize)) return { shorter: requested.minSize };
+  if (near(longer, requested.maxSize)) return { longer: requested.maxSize };
+  return { shorter, longer };
+}
+
+/** The backbone of the table whose blocks these parameters are. */
+function backboneOf(
+  names: readonly string[],
+  shapeOf: (name: string) => readonly number[],
+): string | undefined {
+  const blocks = (pattern: RegExp): number =>
+    new Set(names.flatMap((name) => pattern.exec(name)?.[1] ?? [])).size;
+  return Object.entries(BACKBONES).find(([, { spec }]) => {
+    if (spec.family === 'resnet')
+      return (
+        (spec.depths as readonly number[]).every(
+          (depth, i) => blocks(new RegExp(`^backbone\\.body\\.layer${i + 1}\\.(\\d+)\\.`)) === depth,
+        ) && (spec.block === 'bottleneck') === names.includes('backbone.body.layer1.0.conv3.weight')
+      );
+    // EfficientNet-Lite0 has 16 blocks, of which the second and third stages' repeats and so on grow with the depth.
+    const repeats = [2, 2, 3, 3, 4].reduce((sum, n) => sum + Math.ceil(n * spec.depth), 2);
+    return (
+      blocks(/^backbone\.body\._blocks\.(\d+)\./) === repeats &&
+      shapeOf('backbone.body._conv_stem.weight')[0] === 32
+    );
+  })?.[0];
 }
 
 /** Sides of square anchors of the same area as those built: what `anchors.sizes` asks for. */

@@ -31,6 +31,7 @@ export interface IdentityParts {
 const WITHOUT_EFFECT: readonly string[] = [
   'training.workers',
   'training.checkpointMinutes',
+  'data.cacheMb',
   'logging.tensorboard',
   // The data is known by its bytes, not by where it is.
   'data.dir',

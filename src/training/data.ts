@@ -1,3 +1,4 @@
+import * as os from 'node:os';
 import type { ExperimentConfig } from '../config/schema';
 import { DataError } from '../core/errors';
 import { createProgress } from '../core/progress';
@@ -30,15 +31,15 @@ export interface RunSplit {
   readonly note: string;
 }
 
-/** Pieces of one image, cut into rows and columns: what CoNSeP's and many other tiles are named like. */
-const PIECES = /^(.+)_r\d+c\d+$/;
+/** Tiles of one image, cut into rows and columns: what CoNSeP's and many other tiles are named like. */
+const TILES = /^(.+)_r\d+c\d+$/;
 
-/** What part of an id is its group: as configured, as dataset.json says, else the image that pieces were cut from. */
+/** What part of an id is its group: as configured, as dataset.json says, else the image that tiles were cut from. */
 export function groupByOf(dataset: Dataset, requested: string | null = null): GroupBy {
   if (requested !== null) return parseGroupBy(requested);
   const known = defaultGroupBy(dataset);
   if (known.kind !== 'none') return known;
-  return dataset.ids.every((id) => PIECES.test(id)) ? { kind: 'regex', pattern: PIECES.source } : known;
+  return dataset.ids.every((id) => TILES.test(id)) ? { kind: 'regex', pattern: TILES.source } : known;
 }
 
 /**
@@ -200,13 +201,19 @@ export function augmentationPlan({
   };
 }
 
+/** Threads that load: those that are set, else one fewer than there are cores, at least 1 and at most 8. */
+export function workersOf({ training }: Pick<ExperimentConfig, 'training'>): number {
+  return training.workers ?? Math.min(Math.max(os.availableParallelism() - 1, 1), 8);
+}
+
 /** The loader of a run's training images; the caller closes it. */
 export function trainingLoader(
   { dataset, split, weights }: Pick<PreparedData, 'dataset' | 'split' | 'weights'>,
   config: ExperimentConfig,
   say?: (line: string) => void,
 ): Loader {
-  const { batchSize, workers } = config.training;
+  const { batchSize } = config.training;
+  const workers = workersOf(config);
   return createLoader({
     dataset,
     ids: split.train,
@@ -214,6 +221,7 @@ export function trainingLoader(
     seed: config.seed,
     batchSize,
     workers,
+    cacheBytes: config.data.cacheMb * 1e6,
     weights,
     falseBoxes: config.data.emptyImages === 'falseBox',
     onCorrupt: config.data.onCorrupt,

@@ -22,7 +22,7 @@ export interface TrainOptions {
   /** The run folder: checkpoints and logs go there. */
   readonly dir: string;
   readonly log: MetricsLog;
-  readonly trainee: TrainingState;
+  readonly trainingState: TrainingState;
   readonly loader: Loader;
   /** null: it was interrupted. */
   readonly validate: (step: number) => Promise<Validation | null>;
@@ -55,8 +55,8 @@ const INITIAL_STATE: TrainingProgress = {
 
 /** Trains to the end, to a limit, or until it is asked to stop; every way ends with a checkpoint. */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, dir, log, trainee, loader, say = () => {} } = options;
-  const restored = options.resume ? restoreCheckpoint(dir, trainee, say) : null;
+  const { config, dir, log, trainingState, loader, say = () => {} } = options;
+  const restored = options.resume ? restoreCheckpoint(dir, trainingState, say) : null;
   if (!restored && options.initialised === false)
     throw new WeightsError('no checkpoint of this run is sound', { where: dir, fix: 'Train it anew.' });
   let state = restored ?? INITIAL_STATE;
@@ -78,7 +78,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (state.ended) return result(state.ended);
   if (state.step === 0 && state.epoch === 0 && config.validation.atStart)
     record(await validatedStart(options));
-  const save = (): void => saveCheckpoint(dir, trainee, state);
+  const save = (): void => saveCheckpoint(dir, trainingState, state);
   for (;;) {
     const started = performance.now();
     let waited = loader.waitedMs;
@@ -87,7 +87,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         if (state.step >= total) break;
         const waitedSeconds = (loader.waitedMs - waited) / 1000;
         waited = loader.waitedMs;
-        const metrics = takeStep(trainee, batches, state, total, config);
+        const metrics = takeStep(trainingState, batches, state, total, config);
         record({ ...metrics, waitedSeconds });
         requireFinite(metrics.losses, metrics.gradientNorm, batches);
         state = { ...state, step: state.step + 1, batch: state.batch + batches.length };
@@ -196,7 +196,7 @@ async function validatedStart({ validate }: TrainOptions): Promise<EpochMetrics>
 
 /** Validation where it is due, the schedule, the best checkpoint, early stopping; null where it was interrupted. */
 async function endEpoch(
-  { config, dir, trainee, validate }: TrainOptions,
+  { config, dir, trainingState, validate }: TrainOptions,
   state: TrainingProgress,
   total: number,
   started: number,
@@ -205,7 +205,7 @@ async function endEpoch(
   const { every } = config.validation;
   const last = state.step >= total;
   const due = every > 0 && ((state.epoch + 1) % every === 0 || last);
-  const { model, average } = trainee;
+  const { model, average } = trainingState;
   const check = async (): Promise<TrainingProgress | null> => {
     const validation = due ? await validate(state.step) : null;
     if (due && !validation) return null;

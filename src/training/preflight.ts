@@ -5,11 +5,13 @@ import type { Loader } from '../data/loader/loader';
 import type { Sample } from '../data/record';
 import { Predictor } from '../inference/predictor';
 import type { MaskRcnn } from '../models/mask_rcnn';
+import { type Sampler, sampleFirst } from '../models/sampler';
 import { imageScale } from '../models/scale';
+import { affine } from '../nn/linear';
 import type { Parameter } from '../nn/parameters';
 import { withPrecision } from '../runtime/precision';
 import { scoped } from '../runtime/scope';
-import { tf } from '../runtime/tf';
+import { type Tensor1D, type Tensor2D, tf } from '../runtime/tf';
 import { totalSteps } from './loop';
 import { disposeGradients, stepGradients } from './step';
 import type { ValidationSet } from './validation';
@@ -28,12 +30,26 @@ export interface Probe {
   readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** Proposals of the first image in training. */
   readonly proposals: number;
+  /** Images in each batch that the loader gave. */
+  readonly batches: readonly number[];
+  /** What was sampled of the first batch for the losses, image by image: first anchors, then regions. */
+  readonly sampled: { readonly anchors: readonly Sampled[]; readonly regions: readonly Sampled[] };
+  /** What the runtime makes of 1 + 2^-9 times 1 in the model's precision: 1 where factors are rounded to bfloat16. */
+  readonly product: number;
   /** Detections of the first validation image. */
   readonly detections: number | null;
   readonly secondsPerStep: number;
   readonly secondsPerValidatedImage: number | null;
   /** Largest resident memory so far, with what the optimizer will keep, MB. */
   readonly memoryMb: number;
+}
+
+/** How many positive and negative candidates there were, and how many of them were taken. */
+export interface Sampled {
+  readonly positives: number;
+  readonly positivesTaken: number;
+  readonly negatives: number;
+  readonly negativesTaken: number;
 }
 
 /** Time and memory of a whole run, from what was probed. */
@@ -56,10 +72,14 @@ export async function probeRun(
   const restore = keepBuffers(model);
   const seconds: number[] = [];
   const seen: Sample[] = [];
+  const sizes: number[] = [];
+  let firstBatch: readonly Sample[] = [];
   for (let step = 0; step < STEPS; step++) {
     const batches = await firstBatches(loader, step * config.training.accumulate, config.training.accumulate);
     if (batches.length === 0) break;
     seen.push(...batches.flat());
+    sizes.push(...batches.map(({ length }) => length));
+    if (step === 0) [firstBatch] = batches;
     const how = { seed: config.seed, step, simulateProposals: true };
     const started = performance.now();
     disposeGradients(stepGradients(model, parameters, batches, how).grads);
@@ -86,6 +106,9 @@ export async function probeRun(
     })),
     normalisation: normalisationOf(model),
     proposals: countProposals(model, seen[0]),
+    batches: sizes,
+    sampled: whatIsSampled(model, firstBatch),
+    product: roundedProduct(model),
     detections: validated?.detections ?? null,
     secondsPerStep: Math.min(...(seconds.length > 1 ? seconds.slice(1) : seconds)),
     secondsPerValidatedImage: validated?.seconds ?? null,
@@ -125,7 +148,7 @@ async function firstBatches(loader: Loader, from: number, count: number): Promis
   return batches;
 }
 
-/** Live norms move as they look: their statistics are put back. */
+/** Live norms update their running statistics in each forward pass: they are put back. */
 function keepBuffers(model: MaskRcnn): () => void {
   const kept = model.parameters
     .all()
@@ -190,4 +213,36 @@ export function memoryAdvice(
   return [
     `warning: ${(memoryMb / 1000).toFixed(1)} GB will hardly fit into ${(totalMb / 1000).toFixed(1)} GB; try ${fixes.join(', or ')}`,
   ];
+}
+
+/** Counts of the candidates that the samplers of both stages choose from, and of those that they take. */
+function whatIsSampled(model: MaskRcnn, batch: readonly Sample[]): Probe['sampled'] {
+  const calls: { available: number; taken: number }[] = [];
+  const sampler: Sampler = (candidates, count) => {
+    calls.push({ available: candidates.length, taken: count });
+    return sampleFirst(candidates, count);
+  };
+  scoped(() => void model.losses(batch, { training: false, sampler, simulateProposals: true }));
+  // Each image asks for positives, then for negatives: first all images for anchors, then all for regions.
+  const sampled = Array.from({ length: 2 * batch.length }, (_, row): Sampled => {
+    const [positive, negative] = [calls[2 * row], calls[2 * row + 1]];
+    return {
+      positives: positive.available,
+      positivesTaken: positive.taken,
+      negatives: negative.available,
+      negativesTaken: negative.taken,
+    };
+  });
+  return { anchors: sampled.slice(0, batch.length), regions: sampled.slice(batch.length) };
+}
+
+/** (1 + 2^-9) x 1 by the kernel of the layers: bfloat16 has eight bits for the fraction, float32 twenty-three. */
+function roundedProduct(model: MaskRcnn): number {
+  return scoped(() =>
+    withPrecision(model.precision, () => {
+      const x = tf.fill([8, 8], 1 + 2 ** -9) as Tensor2D;
+      const one = tf.eye(8) as Tensor2D;
+      return affine(x, one, tf.zeros([8]) as Tensor1D, 'none').dataSync()[0];
+    }),
+  );
 }

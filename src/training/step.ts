@@ -24,7 +24,7 @@ export interface StepGradients {
 
 /**
  * Forward and backward over the batches of one step; their gradients are averaged. A function of (seed, step) and the
- * samples. Live norms move their running statistics.
+ * samples. Live norms update their running statistics.
  */
 export function stepGradients(
   model: MaskRcnn,

@@ -2,10 +2,12 @@ import type { ExperimentConfig } from '../config/schema';
 import { nextTurn } from '../core/process';
 import { createProgress } from '../core/progress';
 import { createRng } from '../core/rng';
+import { cropSample } from '../data/crop_sample';
 import type { Dataset } from '../data/dataset';
 import { recordToSample, type Sample } from '../data/record';
 import type { Instances } from '../geometry/instances';
 import { Predictor } from '../inference/predictor';
+import { tileGrid } from '../inference/tiling';
 import { evaluateCoco } from '../metrics/coco/evaluate';
 import { type EvaluationImage, groundTruthImage } from '../metrics/evaluation_image';
 import type { MaskRcnn } from '../models/mask_rcnn';
@@ -26,6 +28,11 @@ export interface ValidationSet {
   readonly samples: readonly Sample[];
   readonly groundTruth: readonly EvaluationImage[];
 }
+
+/** Largest side that losses are computed on at once, pixels of the network's input: what torchvision's resize allows. */
+const LOSS_TILE = 1333;
+/** A cell of which less than this share is in a tile is not the tile's. */
+const VISIBLE = 0.25;
 
 /** Loads the images `ids` as they are. */
 export async function loadValidationSet(
@@ -94,12 +101,15 @@ export async function validate(
   const seenAt = (sample: Sample): number => imageScale(sample, model.config.image, 'testing', scale);
   const rng = createRng(config.seed).fork(`validation-${step}`);
   for (const [i, sample] of samples.entries()) {
-    const values =
-      mode === 'evaluation'
-        ? model.evaluateLosses([sample], seenAt(sample))
-        : trainingLosses(model, sample, seenAt(sample), rng.fork(i));
-    for (const [name, value] of Object.entries(values))
-      losses[name] = (losses[name] ?? 0) + value / samples.length;
+    const tiles = lossTiles(sample, seenAt(sample));
+    for (const [t, tile] of tiles.entries()) {
+      const values =
+        mode === 'evaluation'
+          ? model.evaluateLosses([tile], seenAt(sample))
+          : trainingLosses(model, tile, seenAt(sample), t === 0 ? rng.fork(i) : rng.fork(i).fork(t));
+      for (const [name, value] of Object.entries(values))
+        losses[name] = (losses[name] ?? 0) + value / tiles.length / samples.length;
+    }
     await nextTurn();
     if (interrupted?.()) return null;
   }
@@ -117,6 +127,17 @@ export async function validate(
     total: Object.values(losses).reduce((sum, value) => sum + value, 0),
     AP50: Math.max(AP50, 0),
   };
+}
+
+/**
+ * The parts of an image whose losses are computed one by one, so that memory does not grow with it: the image itself where
+ * the network sees at most LOSS_TILE pixels of a side.
+ */
+function lossTiles(sample: Sample, scale: number): readonly Sample[] {
+  const { height, width } = sample;
+  if (Math.max(height, width) * scale <= LOSS_TILE) return [sample];
+  const tile = Math.floor(LOSS_TILE / scale);
+  return tileGrid(height, width, { tile, overlap: 0 }).map(({ view }) => cropSample(sample, view, VISIBLE));
 }
 
 function trainingLosses(

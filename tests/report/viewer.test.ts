@@ -204,7 +204,10 @@ describe('the viewer page in a browser', function () {
 
       await page.getByLabel('true cells').check();
       assert.notEqual(await seen(page), all);
-      assert.match((await page.locator('.legend').textContent()) ?? '', /1 hits.*2 false alarms.*1 missed/);
+      assert.match(
+        (await page.locator('.legend').textContent()) ?? '',
+        /1 hits.*2 false positives.*1 missed/,
+      );
       assert.deepEqual(asked, [page.url()], 'nothing but the file itself was asked for');
       assert.deepEqual(faults, []);
     }));

@@ -3,8 +3,8 @@ import { leafKeys } from '../../src/config/resolve';
 import { defaultConfig } from '../../src/config/schema';
 import { itGivesTheSameBits } from '../same_bits';
 import { withTemporaryFolder } from '../support';
-import { behaviour, type Change, resolves } from './acted';
-import { CHANGES, ELSEWHERE } from './acted_changes';
+import { behaviour, type Change, resolves, withDeadWire } from './acted';
+import { CHANGES, ELSEWHERE, SHORTHANDS } from './acted_changes';
 
 const KEYS = leafKeys(defaultConfig('efficientnet_lite0_fpn'));
 /** `npm test` holds every sixth; `npm run check` all. */
@@ -50,4 +50,28 @@ describe('every setting acts', function () {
     });
   itGivesTheSameBits(`${SAMPLE.length} of them change what a run does`, check(SAMPLE));
   itGivesTheSameBits(`[long] all ${CHANGES.length} of them change what a run does`, check(CHANGES));
+
+  const mutated = (changes: readonly Change[]) => () =>
+    withTemporaryFolder(async (folder) => {
+      const counts = { refused: 0, unchanged: 0, unseen: 0 };
+      const unseen: string[] = [];
+      for (const change of changes) {
+        const outcome = await withDeadWire(folder, change);
+        counts[outcome]++;
+        if (outcome === 'unseen') unseen.push(change.key);
+      }
+      process.stderr.write(
+        `      dead wires: ${counts.refused} refused at the start, ${counts.unchanged} seen by their test\n`,
+      );
+      assert.deepEqual(unseen, []);
+    });
+  const WIRES = CHANGES.filter(({ key }) => !(key in SHORTHANDS));
+  itGivesTheSameBits(
+    'a build in which a setting is not wired is caught: some',
+    mutated(WIRES.filter((_, i) => i % 12 === 3)),
+  );
+  itGivesTheSameBits(
+    `[long] a build in which a setting is not wired is caught: all ${WIRES.length}`,
+    mutated(WIRES),
+  );
 });

@@ -3,8 +3,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Experiment } from '../../src/config/experiment';
 import { resolveConfig } from '../../src/config/resolve';
+import { valueAt } from '../../src/config/schema';
 import { evaluateRun } from '../../src/evaluation/evaluate';
-import { trainRun } from '../../src/runs/executors/in_process';
+import { type TrainRunOptions, trainRun } from '../../src/runs/executors/in_process';
 import { RunFolder } from '../../src/runs/run_folder';
 
 /** A change of one setting, in a run where it can show. */
@@ -48,7 +49,7 @@ const SEEN = new Map<string, Promise<string>>();
 
 /**
  * What a run did, as one hash: losses, rates and norms of every step, validations, weights, optimizer buffers, what it
- * finds, and which files it left. Times, memory and the configuration itself are left out.
+ * finds, and which files it left. Times, memory, the configuration itself and what it says of it are left out.
  */
 export function behaviour(folder: string, changes: readonly string[]): Promise<string> {
   const name = createHash('sha256').update(changes.join('\n')).digest('hex').slice(0, 12);
@@ -59,21 +60,43 @@ export function behaviour(folder: string, changes: readonly string[]): Promise<s
   return seen;
 }
 
-async function observe(out: string, changes: readonly string[]): Promise<string> {
-  const said: string[] = [];
+/**
+ * What a build in which the wire of a setting is cut does with a change of it: `refused` where the run does not start,
+ * since the value was not found applied; `unchanged` where it does what it does without the change, which the test of
+ * the setting sees; `unseen` where neither tells.
+ */
+export async function withDeadWire(
+  folder: string,
+  { key, value, base = [] }: Change,
+): Promise<'refused' | 'unchanged' | 'unseen'> {
+  const before = valueAt(resolveConfig(EXPERIMENT, SETTINGS(base)), key);
+  const changes = [...base, `${key}=${JSON.stringify(value)}`];
+  const out = path.join(folder, `dead-${key}`);
+  try {
+    const seen = await observe(out, changes, { key, value: before });
+    return seen === (await behaviour(folder, base)) ? 'unchanged' : 'unseen';
+  } catch (error) {
+    if (/ was requested, .* is applied/.test((error as Error).message)) return 'refused';
+    throw error;
+  }
+}
+
+async function observe(
+  out: string,
+  changes: readonly string[],
+  deadWire?: TrainRunOptions['deadWire'],
+): Promise<string> {
   await trainRun({
     experiment: EXPERIMENT,
     ...SETTINGS(changes),
     out,
-    say: (line) => {
-      if (!line.startsWith('run ') && !line.includes('expected:')) said.push(line);
-    },
+    deadWire,
   });
   const run = new RunFolder(out);
   const metrics = run
     .metrics()
     .map((line) => ({ ...line, seconds: 0, waitedSeconds: 0, rssMb: 0, tensors: 0 }));
-  const hash = createHash('sha256').update(JSON.stringify({ metrics, said }));
+  const hash = createHash('sha256').update(JSON.stringify({ metrics }));
   for (const name of ['last', 'best']) {
     const file = run.file('checkpoints', `${name}.safetensors`);
     if (fs.existsSync(file)) hash.update(sumOf(file));

@@ -114,3 +114,9 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   'runtime.precision': 'computes in the precision it is asked for',
   'runtime.threads': 'gives the native runtime so many threads',
 };
+
+/** Keys that stand for others: no wire leads from them, so none can be dead. */
+export const SHORTHANDS: Readonly<Record<string, string>> = {
+  'model.architecture':
+    'sets the defaults of model.backbone, model.norm and the rest, each with its own test',
+};

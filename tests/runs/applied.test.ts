@@ -142,7 +142,7 @@ describe('the two sets share nothing', function () {
         }
       };
       MaskRcnn.prototype.losses = function (images, options) {
-        note(options.training ? trained : validated, images);
+        note((options.phase ?? 'training') === 'training' ? trained : validated, images);
         return losses.call(this, images, options);
       };
       MaskRcnn.prototype.detect = function (images, options) {

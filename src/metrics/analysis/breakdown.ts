@@ -3,7 +3,7 @@ import type { ImageCells } from '../cells/match';
 import { f1Score, panopticQuality } from '../cells/summary';
 import type { EvaluationImage } from '../evaluation_image';
 
-/** Truths of one kind, and how many of them were found (IoU 0.5, classes must agree). */
+/** True cells of one kind, and how many of them were found (IoU 0.5, classes must agree). */
 export interface RecallGroup {
   /** `120 to 260 px`, `3 to 5 neighbours`. */
   readonly name: string;

@@ -38,7 +38,7 @@ export interface ClassifiedDetection {
   readonly iou: number;
 }
 
-/** One image, every detection and ground truth judged. */
+/** One image, every detection and true cell classified. */
 export interface ClassifiedImage {
   readonly id: string;
   /** By class, then the highest score first. */
@@ -57,7 +57,7 @@ export interface ClassifyOptions {
   readonly maxDets?: number;
 }
 
-/** Judges every detection and ground truth of an image; matching within a class is COCO's at IoU 0.5. */
+/** Classifies every detection and true cell of an image; matching within a class is COCO's at IoU 0.5. */
 export function classifyDetections(
   image: EvaluationImage,
   detections: Detections,

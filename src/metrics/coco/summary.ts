@@ -90,7 +90,7 @@ function scoresOf({ areaNames, iouThresholds }: CocoMatches, tables: readonly Cl
   };
 }
 
-/** Truths that count in an area range (by number). */
+/** True cells that count in an area range (by number). */
 export function countPositives(entry: ClassMatches, area: number, weights?: ArrayLike<number>): number {
   const list = entry.positives[area];
   let sum = 0;

@@ -22,6 +22,7 @@ export async function viewerHtml(viewed: ViewedImage): Promise<string> {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="generator" content="cytobench">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title} · Cytobench</title>
 <style>${VIEWER_STYLE}</style>

@@ -9,12 +9,19 @@ import { writeJson } from '../../core/files';
 import { takeLock } from '../../core/lock';
 import { formatDuration } from '../../core/progress';
 import { hashDataset, hashFile } from '../../data/hash_dataset';
+import type { Loader } from '../../data/loader/loader';
 import { buildModel, findWeights } from '../../models/build';
 import { choosePrecision } from '../../runtime/choose_precision';
 import { chosenThreads } from '../../runtime/device';
 import { savedState } from '../../training/checkpoint_state';
-import { type PreparedData, prepareData, trainingLoader } from '../../training/data';
-import { type TrainOptions, type TrainResult, train, trainableParameters } from '../../training/loop';
+import { type PreparedData, prepareData, trainingLoader, workersOf } from '../../training/data';
+import {
+  type TrainOptions,
+  type TrainResult,
+  totalSteps,
+  train,
+  trainableParameters,
+} from '../../training/loop';
 import { createOptimizer } from '../../training/optimizers';
 import { estimateRun, memoryAdvice, probeRun } from '../../training/preflight';
 import { NonFiniteError } from '../../training/step';
@@ -46,9 +53,14 @@ export interface TrainRunOptions {
   readonly maxMinutes?: number;
   readonly interrupted?: TrainOptions['interrupted'];
   readonly say?: (line: string) => void;
+  /**
+   * For the test of the promise itself: everything is built as if this setting had the given value, whatever was
+   * requested, as a build would in which the setting is not wired.
+   */
+  readonly deadWire?: { readonly key: string; readonly value: unknown };
 }
 
-type RunOptions = Pick<TrainRunOptions, 'maxMinutes' | 'interrupted' | 'say'>;
+type RunOptions = Pick<TrainRunOptions, 'maxMinutes' | 'interrupted' | 'say' | 'deadWire'>;
 
 export interface FinishedRun extends TrainResult {
   readonly run: string;
@@ -59,7 +71,7 @@ export async function trainRun(options: TrainRunOptions): Promise<FinishedRun> {
   const { experiment, preset, say = () => {} } = options;
   const variant = variantOf(experiment, options.variant);
   const resolved = requestedConfig(options, variant);
-  const prepared = await prepareData(resolved, options.split);
+  const prepared = await prepareData(wired(resolved, options), options.split);
   const { dataset, split } = prepared;
   const requested = withClasses(resolved, dataset.classes);
   const config = withRuntime(requested);
@@ -187,10 +199,12 @@ function tellSiblings(wanted: RunDescription, parts: IdentityParts, say: (line: 
 async function build(
   run: RunFolder,
   { description, parts, prepared }: WantedRun,
-  { maxMinutes, interrupted, say = () => {} }: RunOptions,
+  options: RunOptions,
   resume: boolean,
 ): Promise<TrainResult> {
-  const { config, split } = description;
+  const { maxMinutes, interrupted, say = () => {} } = options;
+  const { split } = description;
+  const config = wired(description.config, options);
   // A checkpoint holds every weight: the file that the run began with need not be there any more.
   const initialised = !resume || savedState(run.dir) === null;
   const built = await buildModel(config, config.seed, { load: initialised });
@@ -203,13 +217,16 @@ async function build(
   try {
     const start = resume ? description.start : built.start;
     if (!resume) begin(run, { ...description, start }, parts);
-    say(`${resume ? 'continuing; it started' : 'starts'} from ${start}`);
-    for (const note of prepared.notes) say(note);
+    say(`${resume ? 'continuing; ' : ''}initial weights: ${start}`);
+    for (const note of [...prepared.notes, ...warmupNotes(config, loader)]) say(note);
     const { every } = config.validation;
     const set = every > 0 ? await loadValidationSet(prepared.dataset, split.val) : null;
     const probe = await probeRun(model, optimizer.parameters, loader, set, config);
     const estimate = estimateRun(probe, config, loader, split.val.length);
-    const applied = describeApplied({ config, model, loader, optimizer, probe }, estimate);
+    const applied = describeApplied(
+      { config: description.config, model, loader, optimizer, probe },
+      estimate,
+    );
     writeJson(run.file('applied.json'), applied);
     requireApplied(applied.settings);
     say(
@@ -220,7 +237,7 @@ async function build(
       config,
       dir: run.dir,
       log: run.log,
-      trainee: { model, optimizer, average },
+      trainingState: { model, optimizer, average },
       loader,
       validate: async (step) => {
         if (!set) throw new ConfigError('validation.every is 0: this run has no validation images');
@@ -263,6 +280,28 @@ function keepBatch(run: RunFolder, error: NonFiniteError): CytobenchError {
   });
 }
 
+/** A run that ends within its warm-up never reaches its learning rate. */
+function warmupNotes(config: ExperimentConfig, loader: Loader): string[] {
+  const total = totalSteps(config, loader);
+  const { warmupSteps } = config.schedule;
+  return total > warmupSteps
+    ? []
+    : [
+        `warning: all ${total} steps are within the warm-up of ${warmupSteps}: the learning rate never reaches ${config.optimizer.learningRate}; lower schedule.warmupSteps`,
+      ];
+}
+
+/** The configuration that everything is built from: the requested one, but for a wire that a test has cut. */
+function wired(config: ExperimentConfig, { deadWire }: Pick<RunOptions, 'deadWire'>): ExperimentConfig {
+  if (!deadWire) return config;
+  const keys = deadWire.key.split('.');
+  const put = (at: unknown, [key, ...rest]: readonly string[]): unknown => ({
+    ...(at as object),
+    [key]: rest.length ? put((at as Record<string, unknown>)[key], rest) : deadWire.value,
+  });
+  return put(config, keys) as ExperimentConfig;
+}
+
 function requestedConfig(options: TrainRunOptions, variant: string): ExperimentConfig {
   const { experiment, preset, seed, data } = options;
   const set = [
@@ -282,11 +321,15 @@ function withClasses(config: ExperimentConfig, classes: readonly string[]): Expe
   return { ...config, model: { ...config.model, numClasses: classes.length + 1 } };
 }
 
-/** Precision and threads as they will be: what a resume takes over. */
+/** Precision, threads and workers as they will be: what a resume takes over. */
 function withRuntime(config: ExperimentConfig): ExperimentConfig {
   const { precision, threads } = config.runtime;
   const chosen = precision === 'auto' ? choosePrecision().precision : precision;
-  return { ...config, runtime: { precision: chosen, threads: threads ?? chosenThreads() } };
+  return {
+    ...config,
+    training: { ...config.training, workers: workersOf(config) },
+    runtime: { precision: chosen, threads: threads ?? chosenThreads() },
+  };
 }
 
 function commandOf({ experiment, preset, seed, set, data, split }: TrainRunOptions, variant: string): string {

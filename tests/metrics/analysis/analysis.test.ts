@@ -1,4 +1,4 @@
-// By hand, in pixels of rectangles x, y, width, height. Truths: two of class 1, two of class 2, apart from each other.
+// By hand, in pixels of rectangles x, y, width, height. True cells: two of class 1, two of class 2, apart from each other.
 
 import assert from 'node:assert/strict';
 import { createRng } from '../../../src/core/rng';
@@ -55,7 +55,7 @@ describe('judgeImage', () => {
       ],
     );
     assert.deepEqual(unmatched, [1, 2, 3]);
-    // Truths 1 and 2 are explained by a poor mask and a wrong class.
+    // True cells 1 and 2 are explained by a poor mask and a wrong class.
     assert.deepEqual(missed, [3]);
   });
 

@@ -79,7 +79,7 @@ describe('cell metrics', () => {
   });
 
   it('two cells merged', () => {
-    // Truths of 16 and 8 pixels side by side, one detection over both: IoU 16/24 and 8/24.
+    // True cells of 16 and 8 pixels side by side, one detection over both: IoU 16/24 and 8/24.
     const groundTruth = instancesOf([a, rectangle([4, 0, 2, 4])]);
     const summary = score(groundTruth, instancesOf([rectangle([0, 0, 6, 4])]));
     near(summary.sq, 2 / 3);
