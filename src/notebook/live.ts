@@ -2,7 +2,7 @@ import { formatDuration } from '../core/progress';
 import { lossFigure } from '../plots/curves';
 import { figureToSvg, svgToPng } from '../plots/svg';
 import { curvePoints } from '../report/sections';
-import type { RunHandle } from '../runs/executors/child_process';
+import type { RunHandle } from '../runs/executors/executor';
 import type { RunState } from '../runs/run_list';
 import { stepsOf } from '../training/metrics_log';
 

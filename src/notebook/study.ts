@@ -1,6 +1,6 @@
 import { findExperiment } from '../config/experiments';
 import type { PresetName } from '../config/presets';
-import { startRun } from '../runs/executors/child_process';
+import { startRun } from '../runs/executors/executors';
 import type { FinishedRun, TrainRunOptions } from '../runs/executors/in_process';
 import { runStudy, type Study, type StudyOptions } from '../studies/run_study';
 import { savedState } from '../training/checkpoint_state';

@@ -5,6 +5,7 @@ import { createProgress } from '../core/progress';
 import { type Dataset, openDataset } from '../data/dataset';
 import { createLoader, type Loader } from '../data/loader/loader';
 import { rareClassWeights } from '../data/loader/sampler';
+import type { Sample } from '../data/record';
 import { checkSplit } from '../data/splits/check_split';
 import { defaultGroupBy, formatGroupBy, type GroupBy, parseGroupBy } from '../data/splits/groups';
 import { makeSplit, readSplit } from '../data/splits/make_split';
@@ -107,6 +108,8 @@ export interface PreparedData {
   readonly split: RunSplit;
   /** One a training image: how often it is drawn; undefined: each once an epoch. */
   readonly weights?: readonly number[];
+  /** The training image of the most pixels: it decides how much memory is needed. */
+  readonly largest: string;
   /** Images left out because they could not be read. */
   readonly skipped: readonly string[];
   /** What a person should know before it starts, a line each. */
@@ -134,6 +137,7 @@ export async function prepareData(
   const dataset = { ...opened, ids: survey.ids };
   const whole = await splitRun(dataset, config, survey, given, opened.ids);
   const cells = (id: string): number => sum(survey.counts.get(id) ?? []);
+  const area = (id: string): number => survey.areas.get(id) ?? 0;
   const train = emptyImages === 'skip' ? whole.train.filter((id) => cells(id) > 0) : whole.train;
   if (train.length === 0) throw new DataError('no image is left for training', { where: dataset.dir });
   const split = { ...whole, train };
@@ -143,6 +147,7 @@ export async function prepareData(
     dataset,
     split,
     weights: sampling === 'rareClasses' ? rareClassWeights(counts(train)) : undefined,
+    largest: train.reduce((best, id) => (area(id) > area(best) ? id : best), train[0]),
     skipped,
     notes: [
       split.note,
@@ -227,4 +232,21 @@ export function trainingLoader(
     onCorrupt: config.data.onCorrupt,
     onWarning: say,
   });
+}
+
+/** One augmented sample of an image, as training will see it. */
+export async function sampleOf(
+  prepared: Pick<PreparedData, 'dataset'>,
+  id: string,
+  config: ExperimentConfig,
+): Promise<Sample> {
+  const split = { train: [id], val: [], note: '' };
+  const inline = { ...config, training: { ...config.training, batchSize: 1, workers: 0 } };
+  const loader = trainingLoader({ ...prepared, split }, inline);
+  try {
+    for await (const [sample] of loader.epoch(0)) return sample;
+    throw new DataError('gives no sample', { where: id });
+  } finally {
+    await loader.close();
+  }
 }

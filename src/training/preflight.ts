@@ -58,16 +58,22 @@ export interface Estimate {
   readonly memoryMb: number;
 }
 
+/** From how many times the pixels of the first batches the largest image is tried too. */
+const MORE = 1.1;
 /** Timed steps; the first warms up and does not count. */
 const STEPS = 3;
 
-/** Three steps' gradients on real batches and one detection, without moving anything. */
+/**
+ * Three steps' gradients on real batches, one more on the largest image, and one detection; nothing is changed by them.
+ * @param largest the sample that takes the most memory; default: one of the first.
+ */
 export async function probeRun(
   model: MaskRcnn,
   parameters: readonly Parameter[],
   loader: Loader,
   validation: ValidationSet | null,
   config: ExperimentConfig,
+  largest?: Sample,
 ): Promise<Probe> {
   const restore = keepBuffers(model);
   const seconds: number[] = [];
@@ -85,8 +91,15 @@ export async function probeRun(
     disposeGradients(stepGradients(model, parameters, batches, how).grads);
     seconds.push((performance.now() - started) / 1000);
   }
+  const area = ({ height, width }: Sample): number => height * width;
+  // The first batches may be small: memory is what the largest image takes.
+  if (largest && area(largest) > MORE * Math.max(...seen.map(area))) {
+    const batch = Array.from({ length: config.training.batchSize }, () => largest);
+    const how = { seed: config.seed, step: 0, simulateProposals: true };
+    disposeGradients(stepGradients(model, parameters, [batch], how).grads);
+  }
   restore();
-  const [first] = validation?.samples ?? [];
+  const first = [...(validation?.samples ?? [])].sort((a, b) => area(b) - area(a))[0];
   const { scale } = config.validation;
   let validated: { detections: number; seconds: number } | null = null;
   if (first) {

@@ -10,7 +10,17 @@ import { RunFolder } from '../../src/runs/run_folder';
 import { stepsOf } from '../../src/training/metrics_log';
 import { itGivesTheSameBits } from '../same_bits';
 import { withTemporaryFolder } from '../support';
-import { checkpoint, ended, hashOf, MAIN, spawnTiny, trainTiny, withoutTimes } from './runs';
+import {
+  checkpoint,
+  ended,
+  hashOf,
+  MAIN,
+  spawnResume,
+  spawnTiny,
+  trainTiny,
+  withoutTimes,
+  writeSplitData,
+} from './runs';
 
 const LONG = [
   'training.steps=400',
@@ -39,35 +49,46 @@ describe('a run', function () {
     }),
   );
 
-  const killed = (kills: number, sums: readonly string[]) => () =>
-    withTemporaryFolder(async (folder) => {
-      const [straight, broken] = [path.join(folder, 'a'), path.join(folder, 'b')];
-      await trainTiny(straight, { set: [...epochs, ...sums] });
-      const rng = createRng(`kill-${kills}`);
-      const next = `${checkpoint(broken)}.next`;
-      let writing = 0;
-      for (let kill = 0; kill < kills; kill++) {
-        const child = spawnTiny(broken, [...epochs, ...sums, 'training.checkpointMinutes=0.0001']);
-        const end = ended(child);
-        // Every third waits for a checkpoint to be under way, which ends most of them within it.
-        const delay = kill % 3 === 2 ? 0 : rng.uniform(300, 3000);
-        await new Promise((resolve) => setTimeout(resolve, delay));
-        if (delay === 0) await untilWriting(path.dirname(next), child);
-        child.kill('SIGKILL');
-        await end;
-        if (fs.existsSync(path.dirname(next)))
-          writing += Number(fs.readdirSync(path.dirname(next)).some((name) => /\.next|\.tmp$/.test(name)));
-      }
-      const last = await ended(spawnTiny(broken, [...epochs, ...sums]));
-      assert.equal(last.code, 0, last.said);
-      assert.ok(writing > 0, 'no kill hit a checkpoint being written');
-      assert.equal(hashOf(checkpoint(broken)), hashOf(checkpoint(straight)));
-      assert.deepEqual(withoutTimes(broken), withoutTimes(straight));
-    });
+  const killed =
+    (kills: number, sums: readonly string[], withSplit = false) =>
+    () =>
+      withTemporaryFolder(async (folder) => {
+        const [straight, broken] = [path.join(folder, 'a'), path.join(folder, 'b')];
+        const given = withSplit ? await writeSplitData(folder) : undefined;
+        const more = given ? ['--data', given.data, '--split', given.split] : [];
+        await trainTiny(straight, { set: [...epochs, ...sums], ...given });
+        const rng = createRng(`kill-${kills}`);
+        const next = `${checkpoint(broken)}.next`;
+        let writing = 0;
+        for (let kill = 0; kill < kills; kill++) {
+          // With a split every second start is `train --resume`, which is given neither data nor split.
+          const resumes = given && kill % 2 === 1 && fs.existsSync(path.join(broken, 'config.json'));
+          const set = [...epochs, ...sums, 'training.checkpointMinutes=0.0001'];
+          const child = resumes ? spawnResume(broken) : spawnTiny(broken, set, {}, more);
+          const end = ended(child);
+          // Every third waits for a checkpoint to be under way, which ends most of them within it.
+          const delay = kill % 3 === 2 ? 0 : rng.uniform(300, 3000);
+          await new Promise((resolve) => setTimeout(resolve, delay));
+          if (delay === 0) await untilWriting(path.dirname(next), child);
+          child.kill('SIGKILL');
+          await end;
+          if (fs.existsSync(path.dirname(next)))
+            writing += Number(fs.readdirSync(path.dirname(next)).some((name) => /\.next|\.tmp$/.test(name)));
+        }
+        const last = await ended(spawnTiny(broken, [...epochs, ...sums], {}, more));
+        assert.equal(last.code, 0, last.said);
+        assert.ok(writing > 0, 'no kill hit a checkpoint being written');
+        assert.equal(hashOf(checkpoint(broken)), hashOf(checkpoint(straight)));
+        assert.deepEqual(withoutTimes(broken), withoutTimes(straight));
+      });
   itGivesTheSameBits('killed with kill -9 at 3 moments ends in the same bits', killed(3, []));
   itGivesTheSameBits(
     '[long] killed with kill -9 at 20 moments ends in the same bits',
     killed(20, ['training.epochs=8']),
+  );
+  itGivesTheSameBits(
+    '[long] killed at 20 moments with a split, rare classes and an average of the weights: the same bits',
+    killed(20, ['training.epochs=8', 'data.sampling=rareClasses', 'training.emaDecay=0.9'], true),
   );
 
   it('uses the checkpoint before when the last one is cut or a bit of it is flipped', () =>

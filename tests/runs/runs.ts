@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { findExperiment } from '../../src/config/experiments';
+import { syntheticDataset } from '../../src/data/synthetic/synthesize';
+import { writeDataset } from '../../src/data/write_dataset';
 import { openWeights } from '../../src/models/weights/open';
 import { type FinishedRun, type TrainRunOptions, trainRun } from '../../src/runs/executors/in_process';
 import { RunFolder } from '../../src/runs/run_folder';
@@ -35,16 +38,32 @@ export function spawnTiny(
   out: string,
   set: readonly string[] = [],
   env: NodeJS.ProcessEnv = {},
+  more: readonly string[] = [],
 ): ChildProcess {
   const settings = [...TINY, ...set].flatMap((text) => ['--set', text]);
   return spawn(
     process.execPath,
-    [MAIN, 'train', 'quickstart', '--preset', 'smoke', '--out', out, ...settings],
+    [MAIN, 'train', 'quickstart', '--preset', 'smoke', '--out', out, ...settings, ...more],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     },
   );
+}
+
+/** `cytobench train --resume` as a process of its own. */
+export function spawnResume(run: string): ChildProcess {
+  return spawn(process.execPath, [MAIN, 'train', '--resume', run], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Eight small images on the disk, and a split of six of them: options of `train`. */
+export async function writeSplitData(folder: string): Promise<{ data: string; split: string }> {
+  const data = path.join(folder, 'data');
+  await writeDataset(data, syntheticDataset({ images: 8, width: 64, height: 64, seed: 1 }));
+  const split = path.join(folder, 'split.json');
+  const ids = Array.from({ length: 6 }, (_, i) => `synth_000${i}`);
+  fs.writeFileSync(split, JSON.stringify({ train: ids.slice(0, 4), val: ids.slice(4) }));
+  return { data, split };
 }
 
 /** Exit code or signal of a child, and what it said on standard error. */

@@ -10,6 +10,8 @@ export interface Survey {
   /** [K] instances a class, whatever their size. */
   readonly counts: ReadonlyMap<string, readonly number[]>;
   readonly appearances: ReadonlyMap<string, Appearance | undefined>;
+  /** Pixels of each image. */
+  readonly areas: ReadonlyMap<string, number>;
   /** Images that cannot be read, and why in one line naming the file. */
   readonly faults: readonly { readonly id: string; readonly problem: string }[];
 }
@@ -22,6 +24,7 @@ export async function surveyDataset(
 ): Promise<Survey> {
   const counts = new Map<string, number[]>();
   const appearances = new Map<string, Appearance | undefined>();
+  const areas = new Map<string, number>();
   const faults: { id: string; problem: string }[] = [];
   for (const [done, id] of ids.entries()) {
     try {
@@ -31,10 +34,11 @@ export async function surveyDataset(
         labelMaps.map((map) => (map ? extractInstances(map, height, width, 1).values.length : 0)),
       );
       appearances.set(id, appearanceOf(image, width, height));
+      areas.set(id, width * height);
     } catch (error) {
       faults.push({ id, problem: describeError(error).split('\n')[0] });
     }
     onImage?.(done + 1, ids.length);
   }
-  return { ids: ids.filter((id) => counts.has(id)), counts, appearances, faults };
+  return { ids: ids.filter((id) => counts.has(id)), counts, appearances, areas, faults };
 }

@@ -1,43 +1,18 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { PresetName } from '../../config/presets';
 import { CytobenchError } from '../../core/errors';
 import { isLocal, isRunning, lockOwner } from '../../core/lock';
 import { PACKAGE_ROOT } from '../../core/package_root';
-import type { Metrics } from '../../training/metrics_log';
 import { RunFolder, runsFolder } from '../run_folder';
 import { type RunState, runState } from '../run_list';
-
-/** What a run is started with from a notebook: the words of `cytobench train`. */
-export interface StartOptions {
-  /** `NAME` or `NAME:VARIANT`. */
-  readonly experiment: string;
-  readonly preset?: PresetName;
-  readonly data?: string;
-  readonly split?: string;
-  readonly seed?: number;
-  readonly set?: readonly string[];
-  readonly out?: string;
-  readonly maxMinutes?: number;
-}
-
-/** A run that trains in a process of its own: a restarted kernel neither ends it nor waits for it. */
-export interface RunHandle {
-  readonly dir: string;
-  state(): RunState;
-  metrics(): Metrics[];
-  /** Ends it in order, with a checkpoint; resolves when its process is gone. */
-  stop(): Promise<RunState>;
-  /** Resolves when its process is gone. Throws what ended it, where it failed. */
-  finished(onState?: (state: RunState) => void): Promise<RunState>;
-}
+import type { Executor, RunHandle, StartOptions } from './executor';
 
 const POLL_MS = 300;
 const LOG = 'log.txt';
 
 /** Starts `cytobench train` as a process of its own and resolves when it has its run folder. */
-export async function startRun(options: StartOptions): Promise<RunHandle> {
+async function startProcess(options: StartOptions): Promise<RunHandle> {
   fs.mkdirSync(runsFolder(), { recursive: true });
   const log = path.join(runsFolder(), `.starting-${process.pid}-${Date.now().toString(36)}.log`);
   const descriptor = fs.openSync(log, 'a');
@@ -169,3 +144,10 @@ function failure(log: string, otherwise: string): CytobenchError {
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, POLL_MS));
 }
+
+/** Runs in processes of their own on this machine. */
+export const childProcess: Executor = {
+  name: 'process',
+  about: 'a process of its own on this machine, which goes on when a notebook or a terminal is closed',
+  start: startProcess,
+};

@@ -14,7 +14,7 @@ import { buildModel, findWeights } from '../../models/build';
 import { choosePrecision } from '../../runtime/choose_precision';
 import { chosenThreads } from '../../runtime/device';
 import { savedState } from '../../training/checkpoint_state';
-import { type PreparedData, prepareData, trainingLoader, workersOf } from '../../training/data';
+import { type PreparedData, prepareData, sampleOf, trainingLoader, workersOf } from '../../training/data';
 import {
   type TrainOptions,
   type TrainResult,
@@ -221,7 +221,9 @@ async function build(
     for (const note of [...prepared.notes, ...warmupNotes(config, loader)]) say(note);
     const { every } = config.validation;
     const set = every > 0 ? await loadValidationSet(prepared.dataset, split.val) : null;
-    const probe = await probeRun(model, optimizer.parameters, loader, set, config);
+    const largest =
+      config.augmentation.crop === null ? await sampleOf(prepared, prepared.largest, config) : undefined;
+    const probe = await probeRun(model, optimizer.parameters, loader, set, config, largest);
     const estimate = estimateRun(probe, config, loader, split.val.length);
     const applied = describeApplied(
       { config: description.config, model, loader, optimizer, probe },
