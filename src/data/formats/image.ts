@@ -141,6 +141,10 @@ export interface ImageHeader {
   readonly pixelSize?: FilePixelSize;
   /** Its values need the range of their data set. */
   readonly needsRange: boolean;
+  readonly planes: number;
+  /** Planes behind each other at one time, and images of the file that make one plane. */
+  readonly depths: number;
+  readonly stackChannels: number;
 }
 
 /** Reads the header alone. */
@@ -153,6 +157,9 @@ export async function readImageHeader(file: string): Promise<ImageHeader> {
     height,
     ...(raster.pixelSize ? { pixelSize: raster.pixelSize } : {}),
     needsRange: needsRange(raster),
+    planes: raster.planes,
+    depths: raster.depths,
+    stackChannels: raster.stackChannels,
   };
 }
 

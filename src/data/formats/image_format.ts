@@ -52,7 +52,11 @@ export interface RasterFile {
   /** The first is `full`. */
   readonly levels: readonly ImageLevel[];
   readonly planes: number;
+  /** Planes behind each other at one time; the rest are times. */
+  readonly depths: number;
   readonly channels: number;
+  /** Channels that are kept in pages of their own: images a plane takes in the file. */
+  readonly stackChannels: number;
   readonly bits: number;
   readonly kind: SampleKind;
   /** EXIF's orientation; what `read` gives is upright. */

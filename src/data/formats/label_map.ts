@@ -38,7 +38,7 @@ export interface ReadLabels {
  * than one channel, no instance at all, and everything `readImage` refuses.
  */
 export async function readLabelMap(file: string, options: ReadLabelMapOptions = {}): Promise<ReadLabels> {
-  const { maxPixels = DEFAULT_MAX_PIXELS, allowEmpty = false, plane, components = false } = options;
+  const { maxPixels = DEFAULT_MAX_PIXELS, allowEmpty = false, components = false } = options;
   const format = detectFormat(file);
   if (!format.exact)
     throw new DataError(`is a ${format.name}, which changes label values`, {
@@ -47,6 +47,8 @@ export async function readLabelMap(file: string, options: ReadLabelMapOptions = 
     });
   const opened = await format.open(file);
   try {
+    // One mask for all planes of its image.
+    const plane = opened.planes === 1 ? undefined : options.plane;
     const raster = await opened.read({ raw: true, plane, maxPixels });
     const { width, height } = raster;
     const notes = opened.notes({ plane, channels: [] });
@@ -72,8 +74,19 @@ function compact(data: LabelMap): LabelMap {
   return maximum <= 65535 ? Uint16Array.from(data) : data;
 }
 
+/** Numbers of another reader as a label map. Errors name the file and what is no instance number. */
+export function checkedLabels(
+  file: string,
+  raster: Pick<Raster, 'data' | 'width' | 'bits' | 'kind'>,
+): LabelMap {
+  return compact(wholeNumbers(file, raster));
+}
+
 /** The values as they are. Errors tell every kind of value that is no instance number. */
-function wholeNumbers(file: string, { data: values, width, bits, kind }: Raster): LabelMap {
+function wholeNumbers(
+  file: string,
+  { data: values, width, bits, kind }: Pick<Raster, 'data' | 'width' | 'bits' | 'kind'>,
+): LabelMap {
   if (kind === 'unsigned' && bits <= 16)
     return values instanceof Uint16Array ? values : Uint16Array.from(values as Uint8Array);
   const data = new Int32Array(values.length);

@@ -48,6 +48,8 @@ async function openWithSharp(file: string, numbers?: () => Buffer): Promise<Rast
   return {
     levels: [{ name: 'full', ...upright }],
     planes: 1,
+    depths: 1,
+    stackChannels: 1,
     channels: (header.channels ?? 3) <= 2 ? 1 : 3,
     bits,
     kind: 'unsigned',

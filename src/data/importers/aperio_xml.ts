@@ -27,7 +27,7 @@ const TAG = /<(\/?)([A-Za-z]\w*)((?:"[^"]*"|'[^']*'|[^<>"'])*)>/g;
 export function readAperioXml(file: string): AperioAnnotations {
   let text: string;
   try {
-    text = fs.readFileSync(file, 'utf8');
+    text = fs.readFileSync(file, 'utf8').replace(/<!--[\s\S]*?-->/g, '');
   } catch (error) {
     throw fileError(error, file, 'read');
   }

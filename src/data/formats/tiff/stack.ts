@@ -15,8 +15,9 @@ export interface Stack {
   readonly planes: readonly (readonly ChannelPlace[])[];
   /** `3 depths x 2 times`; '' for a single plane. */
   readonly axes: string;
-  /** Channels are kept in pages of their own. */
-  readonly channelPages: boolean;
+  readonly depths: number;
+  /** Channels that are kept in pages of their own. */
+  readonly channelPages: number;
   /** Another page comes first in the file: a thumbnail. */
   readonly thumbnailFirst: boolean;
 }
@@ -50,7 +51,8 @@ export function arrange(pages: readonly TiffPage[], description: string): Stack 
     main,
     planes,
     axes: axes.join(' x '),
-    channelPages: shape.channels > 1,
+    depths: shape.depths,
+    channelPages: shape.channels,
     thumbnailFirst: pages[0] !== alike[0],
   };
 }

@@ -30,6 +30,8 @@ async function openTiffImage(file: string): Promise<RasterFile> {
         turnsSides(orientation) ? { name, width: height, height: width } : { name, width, height },
       ),
       planes: stack.planes.length,
+      depths: stack.depths,
+      stackChannels: stack.channelPages,
       channels: stack.planes[0].length,
       bits,
       kind,
@@ -73,7 +75,7 @@ function notesOf(stack: Stack, { plane, channels }: Pick<RasterRequest, 'plane' 
     notes.push(`holds ${stack.axes}: plane 1 of ${stack.planes.length} is read (choose with --plane)`);
   if (count > 3 && channels === undefined)
     notes.push(`holds ${count} channels: 1, 2, 3 are read as red, green, blue (choose with --channels)`);
-  else if (count > 1 && stack.channelPages && channels === undefined)
+  else if (count > 1 && stack.channelPages > 1 && channels === undefined)
     notes.push(
       `holds ${count} channels in pages of their own: they are read as red, green${count > 2 ? ', blue' : ''}`,
     );
