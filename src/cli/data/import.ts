@@ -72,7 +72,12 @@ async function run(
     },
   );
   const check = await checkDataset(out);
-  const notes = [...imported.list(), ...check.notes.map(({ file, note }) => asImportNote(file, note))];
+  // What the check of the written files says again has been said of the source.
+  const said = new Set(imported.list().map(({ note }) => note));
+  const notes = [
+    ...imported.list(),
+    ...check.notes.filter(({ note }) => !said.has(note)).map(({ file, note }) => asImportNote(file, note)),
+  ];
   answer(options, { out, ...check, notes }, () =>
     [
       describeCheck(out, { ...check, notes: [] }),

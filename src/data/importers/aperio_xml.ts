@@ -48,7 +48,7 @@ export function readAperioXml(file: string): AperioAnnotations {
     } else if (name === 'Annotation') {
       layer = attribute(attributes, 'Name') ?? '';
       className = '';
-    } else if (name === 'Attribute' && !region) className ||= attribute(attributes, 'Name') ?? '';
+    } else if (name === 'Attribute' && !region) className ||= classOf(attributes);
     else if (name === 'Region') {
       const started = { id: attribute(attributes, 'Id') ?? String(regions.length + 1), points: [] };
       // A region without content has no closing tag of its own.
@@ -58,6 +58,12 @@ export function readAperioXml(file: string): AperioAnnotations {
     } else if (name === 'Vertex' && region) region.points.push(...vertex(attributes, region.id, file));
   }
   return { ...(mpp > 0 ? { pixelSize: mpp } : {}), regions };
+}
+
+/** The class that an attribute of a layer names; `Description` is ImageScope's own word, with the class as its value. */
+function classOf(attributes: string): string {
+  const name = attribute(attributes, 'Name') ?? '';
+  return name === 'Description' ? (attribute(attributes, 'Value') ?? '') : name;
 }
 
 function vertex(attributes: string, id: string, file: string): [number, number] {

@@ -60,4 +60,14 @@ describe('faults of geotiff that are met around it', () => {
     const none = basicFields(8, 1, 1, 1).filter(([tag]) => tag !== 258);
     assert.equal((await open(bigEndianTiff(none, [Buffer.alloc(1)]))).getBitsPerSample(), 0);
   });
+
+  it('7: of a list of fractions every other one is read', async () => {
+    // Three fractions 1/1, 2/1, 3/1, put behind the file: type 5 takes eight bytes each.
+    const file = bigEndianTiff(basicFields(1, 1, 8, 1, [[529, 4, [1, 1, 2, 1, 3, 1]]]), [Buffer.alloc(1)]);
+    const at = file.indexOf(Buffer.from([2, 17, 0, 4, 0, 0, 0, 6]));
+    file.writeUInt16BE(5, at + 2);
+    file.writeUInt32BE(3, at + 4);
+    const values = (await (await open(file)).fileDirectory.loadValue(529)) as ArrayLike<number>;
+    assert.notDeepEqual([...Array.from(values)], [1, 1, 2, 1, 3, 1]);
+  });
 });

@@ -9,6 +9,7 @@
 // 5. 64-bit integers are unknown: their directory is shown to geotiff as one of 64-bit floats, which it hands on
 //    byte for byte.
 // 6. Without BitsPerSample there are no bits at all (TIFF 6.0: one).
+// 7. Of a list of fractions every other one is read: they are read here and put in their place.
 import type { GeoTIFFImage } from 'geotiff';
 import { CytobenchError, DataError } from '../../../core/errors';
 import type { ByteSource } from './byte_source';
@@ -26,6 +27,9 @@ export interface OpenedTiff {
 const MAX_DIRECTORIES = 20_000;
 const MAX_ENTRIES = 4096;
 const SUB_DIRECTORIES = 330;
+const RATIONAL = 5;
+/** Resolutions are one, the whites and blacks of YCbCr six. */
+const MOST_FRACTIONS = 16;
 /** Bytes of one value of a field type (TIFF 6.0 section 2, BigTIFF); 0 for a type that does not exist. */
 const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 
@@ -54,11 +58,13 @@ export async function openDirectories(source: ByteSource): Promise<OpenedTiff> {
   let claimed = 0;
   const add = async (offset: number): Promise<{ image: Directory; next: number }> => {
     seen.add(offset);
-    claimed += checkDirectory(layout, offset);
+    const checked = checkDirectory(layout, offset);
+    claimed += checked.claimed;
     if (claimed > 4 * source.size + 1e6)
       throw damaged(source, `its directories claim more bytes than the file has (${source.size})`);
     const directory = await parser.parseFileDirectoryAt(offset);
     const image = new Image(directory, layout.little, false, adapter as never);
+    for (const [tag, fractions] of checked.fractions) presentField(image, tag, fractions);
     directories.push(image);
     return { image, next: directory.nextIFDByteOffset };
   };
@@ -113,9 +119,13 @@ function readHeader(source: ByteSource): Layout {
 
 /**
  * Looks at a directory before geotiff does: the number of its entries, their types, and that the values they claim
- * are in the file. Returns the bytes of the values that are outside the directory.
+ * are in the file. Returns the bytes of the values that are outside the directory, and its fractions: numerators and
+ * denominators in turn.
  */
-function checkDirectory({ source, little, big }: Layout, offset: number): number {
+function checkDirectory(
+  { source, little, big }: Layout,
+  offset: number,
+): { claimed: number; fractions: Map<number, number[]> } {
   const head = source.read(offset, big ? 8 : 2);
   const number = (bytes: Buffer, at: number, size: number): number =>
     size === 8
@@ -128,6 +138,7 @@ function checkDirectory({ source, little, big }: Layout, offset: number): number
   const [entryBytes, offsetBytes] = big ? [20, 8] : [12, 4];
   const entries = source.read(offset + head.length, count * entryBytes);
   let claimed = 0;
+  const fractions = new Map<number, number[]>();
   for (let at = 0; at < entries.length; at += entryBytes) {
     const tag = number(entries, at, 2);
     const type = number(entries, at + 2, 2);
@@ -135,8 +146,22 @@ function checkDirectory({ source, little, big }: Layout, offset: number): number
     const size = TYPE_BYTES[type] ?? 0;
     if (size === 0) throw damaged(source, `field ${tag} is of an unknown type (${type})`);
     const bytes = size * values;
+    const valuesAt = at + 4 + offsetBytes;
+    if (type === RATIONAL && values <= MOST_FRACTIONS) {
+      const outside = bytes > offsetBytes;
+      const from = number(entries, valuesAt, offsetBytes);
+      const held = !outside
+        ? entries.subarray(valuesAt, valuesAt + bytes)
+        : from + bytes <= source.size
+          ? source.read(from, bytes)
+          : Buffer.alloc(0);
+      fractions.set(
+        tag,
+        Array.from({ length: held.length / 4 }, (_, i) => number(held, 4 * i, 4)),
+      );
+    }
     if (bytes <= offsetBytes) continue;
-    const start = number(entries, at + 4 + offsetBytes, offsetBytes);
+    const start = number(entries, valuesAt, offsetBytes);
     if (start + bytes > source.size)
       throw new DataError(
         `truncated or damaged: field ${tag} is said to end at byte ${start + bytes}, the file has ${source.size}`,
@@ -144,7 +169,7 @@ function checkDirectory({ source, little, big }: Layout, offset: number): number
       );
     claimed += bytes;
   }
-  return claimed;
+  return { claimed, fractions };
 }
 
 /** A byte source as geotiff asks for one: what it reads beyond the end is cut, or zero behind a last directory. */
