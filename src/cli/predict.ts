@@ -167,9 +167,10 @@ async function predictAll(
           threshold,
         },
       );
-      if (atModelLimit && threshold === 0)
+      // Views are merged before the threshold: there the limit may have cut what the threshold would drop.
+      if (atModelLimit && (threshold === 0 || !flags.tta))
         say(
-          `warning: ${input.file}: the model's own limit of detections was reached in ${atModelLimit} of ${tiles} views`,
+          `warning: ${input.file}: the model's own limit of detections was reached in ${atModelLimit} of ${tiles} views: cells may be missing (smaller tiles find more: --tile 500)`,
         );
       await writer.add({
         id: input.id,

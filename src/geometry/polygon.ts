@@ -76,7 +76,11 @@ export function segmentationToRle(segmentation: CocoSegmentation, height: number
 }
 
 function isPolygon(part: unknown, box: boolean): boolean {
-  return Array.isArray(part) && (box ? part.length === 4 : part.length >= 6 && part.length % 2 === 0);
+  return (
+    Array.isArray(part) &&
+    (box ? part.length === 4 : part.length >= 6 && part.length % 2 === 0) &&
+    part.every((value) => typeof value === 'number')
+  );
 }
 
 /** Walks along one side and adds the places (column * height + row) at which it crosses a column's centre. */

@@ -254,7 +254,12 @@ class ImageFolder {
 
 function isBelow(file: string, dir: string): boolean {
   const relative = path.relative(path.resolve(dir), file);
-  return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
+  return (
+    relative !== '' &&
+    relative !== '..' &&
+    !relative.startsWith(`..${path.sep}`) &&
+    !path.isAbsolute(relative)
+  );
 }
 
 function cellShapes(

@@ -96,7 +96,10 @@ function maskOf({ rings, kind }: ImageJRoi, size: Size, name: string, notes: Imp
     notes.add(`${kind}: not a region, left out`, name);
     return undefined;
   }
-  if (rings.length === 1) return polygonMask([rings], size, name, notes);
+  // What follows the edges of pixels has long sides and is never open.
+  const [ring] = rings;
+  const whole = kind === 'traced' && ring.every((value) => value >= 0 && Number.isInteger(value));
+  if (rings.length === 1 && !whole) return polygonMask([rings], size, name, notes);
   const code = ringsToRle(rings, size.height, size.width);
   if (rleArea(code) > 0) return code;
   notes.add('outside the image: left out', name);

@@ -129,44 +129,81 @@ export function paintShapes(
   return { labelMaps, ignore };
 }
 
+/** Pixels that are looked at twice to say which cells overlap; past this only the first of a row of them is. */
+const MOST_LOOKS = 5e7;
+
 function paintClass(shapes: readonly Shape[], width: number, height: number, notes: ImportNotes): LabelMap {
   const areas = shapes.map(({ code }) => rleArea(code));
-  const order = shapes.map((_, i) => i).sort((a, b) => areas[b] - areas[a] || a - b);
-  // The position in the list plus one; renumbered without gaps below.
-  const owner = new Int32Array(width * height);
-  const seen = new Int32Array(shapes.length);
-  for (const i of order) {
-    const { code, name } = shapes[i];
-    let overlaps = false;
-    for (let r = 1, at = code.counts[0]; r < code.counts.length; r += 2) {
-      let x = Math.floor(at / height);
-      let y = at - x * height;
-      for (let rest = code.counts[r]; rest > 0; rest--) {
-        const p = y * width + x;
-        if (owner[p] !== 0) {
-          seen[owner[p] - 1]--;
-          overlaps = true;
-        }
-        owner[p] = i + 1;
-        if (++y === height) {
-          y = 0;
-          x++;
-        }
-      }
-      seen[i] += code.counts[r];
-      at += code.counts[r] + code.counts[r + 1];
-    }
-    if (overlaps) notes.add('overlaps another of its class: the smaller keeps the shared pixels', name);
-  }
+  // The smallest first: what it takes nobody takes again, and every pixel is painted once.
+  const order = shapes.map((_, i) => i).sort((a, b) => areas[a] - areas[b] || b - a);
+  const painting = new Painting(width * height, shapes.length);
+  for (const i of order) painting.add(i, shapes[i].code.counts);
+  const { owner, taken, overlaps } = painting;
   const numbers = new Int32Array(shapes.length + 1);
   let next = 0;
   shapes.forEach(({ name }, i) => {
-    if (seen[i] > 0) numbers[i + 1] = ++next;
+    if (overlaps[i]) notes.add('overlaps another of its class: the smaller keeps the shared pixels', name);
+    if (taken[i] > 0) numbers[i + 1] = ++next;
     else notes.add('wholly covered by others of its class: left out', name);
   });
   const map = next <= 65535 ? new Uint16Array(owner.length) : new Int32Array(owner.length);
-  for (let p = 0; p < owner.length; p++) map[p] = numbers[owner[p]];
+  // Run-length codes go down the columns, label maps along the rows.
+  for (let x = 0, at = 0; x < width; x++)
+    for (let p = x; p < map.length; p += width) map[p] = numbers[owner[at++]];
   return map;
+}
+
+/** Who owns each pixel, column by column. */
+class Painting {
+  /** The place of the shape in the list plus one; 0 is nobody. */
+  readonly owner: Int32Array;
+  /** Pixels that each shape has got. */
+  readonly taken: Int32Array;
+  /** Whether a larger one wanted pixels of this. */
+  readonly overlaps: Uint8Array;
+  /** At the first pixel of a row of owned ones: where it ends, or a step towards that. */
+  private readonly skip: Int32Array;
+  private looks = 0;
+
+  constructor(pixels: number, shapes: number) {
+    this.owner = new Int32Array(pixels);
+    this.skip = new Int32Array(pixels + 1);
+    this.taken = new Int32Array(shapes);
+    this.overlaps = new Uint8Array(shapes);
+  }
+
+  add(i: number, counts: ArrayLike<number>): void {
+    for (let r = 1, at = counts[0]; r < counts.length; r += 2) {
+      const end = at + counts[r];
+      for (let p = at; p < end; ) {
+        if (this.owner[p] === 0) {
+          this.owner[p] = i + 1;
+          this.skip[p] = p + 1;
+          this.taken[i]++;
+          p++;
+          continue;
+        }
+        const free = Math.min(end, this.freeFrom(p));
+        const look = this.looks < MOST_LOOKS ? free : p + 1;
+        this.looks += look - p;
+        for (let q = p; q < look; q++) this.overlaps[this.owner[q] - 1] = 1;
+        p = free;
+      }
+      at = end + (counts[r + 1] ?? 0);
+    }
+  }
+
+  /** The first pixel from p on that nobody owns; the way there is shortened for the next time. */
+  private freeFrom(p: number): number {
+    let free = p;
+    while (free < this.owner.length && this.owner[free] !== 0) free = this.skip[free];
+    for (let q = p; q < free; ) {
+      const next = this.skip[q];
+      this.skip[q] = free;
+      q = next;
+    }
+    return free;
+  }
 }
 
 /**
