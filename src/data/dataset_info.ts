@@ -77,6 +77,9 @@ function parseClasses(value: unknown, file: string): string[] | undefined {
   const wrong = list.length === 0 || list.some((name) => typeof name !== 'string' || name.trim() === '');
   if (wrong || new Set(list).size !== list.length)
     throw new DataError('classes: expected a list of different names, one for each class', { where: file });
+  const strange = (list as string[]).find((name) => /\p{Cc}/u.test(name));
+  if (strange !== undefined)
+    throw new DataError(`classes: ${JSON.stringify(strange)} holds a control character`, { where: file });
   return list as string[];
 }
 

@@ -1,6 +1,5 @@
-import * as fs from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { fileError } from '../../core/files';
+import { readBytes } from '../../core/files';
 
 /** What the chunks of a PNG file tell, once their checksums have been found right. */
 export interface PngChunks {
@@ -18,12 +17,7 @@ const SIGNATURE = 8;
  * silence, and a flipped bit is another cell. Undefined, with the reason, for a file that is damaged.
  */
 export function readPngChunks(file: string): PngChunks | string {
-  let bytes: Buffer;
-  try {
-    bytes = fs.readFileSync(file);
-  } catch (error) {
-    throw fileError(error, file, 'read');
-  }
+  const bytes = readBytes(file);
   let header: { bits: number; colourType: number } | undefined;
   const chunks: { type: string; start: number; end: number }[] = [];
   for (let at = SIGNATURE; at < bytes.length; ) {

@@ -1,6 +1,5 @@
-import * as fs from 'node:fs';
 import { DataError } from '../../core/errors';
-import { fileError } from '../../core/files';
+import { readBytes } from '../../core/files';
 
 /** A region of an Aperio ImageScope annotation. */
 export interface AperioRegion {
@@ -25,12 +24,9 @@ const TAG = /<(\/?)([A-Za-z]\w*)((?:"[^"]*"|'[^']*'|[^<>"'])*)>/g;
  * Errors name the file: not XML of that kind, cut off, a vertex without numbers.
  */
 export function readAperioXml(file: string): AperioAnnotations {
-  let text: string;
-  try {
-    text = fs.readFileSync(file, 'utf8').replace(/<!--[\s\S]*?-->/g, '');
-  } catch (error) {
-    throw fileError(error, file, 'read');
-  }
+  const text = readBytes(file, 500e6)
+    .toString('utf8')
+    .replace(/<!--[\s\S]*?-->/g, '');
   if (!/<Annotations[\s>]/.test(text))
     throw new DataError('is no Aperio annotation file (no <Annotations>)', { where: file });
   if (!text.includes('</Annotations>'))

@@ -1,6 +1,5 @@
-import * as fs from 'node:fs';
 import { DataError } from '../../core/errors';
-import { fileError } from '../../core/files';
+import { readBytes } from '../../core/files';
 
 /** V8 holds no longer string. */
 const MOST_BYTES = 500e6;
@@ -32,19 +31,7 @@ export function readForeignJson(file: string): unknown {
 }
 
 function readText(file: string): string {
-  let bytes: Buffer;
-  try {
-    const status = fs.statSync(file);
-    if (!status.isFile()) throw new DataError('is not a regular file', { where: file });
-    if (status.size > MOST_BYTES)
-      throw new DataError(`has ${Math.round(status.size / 1e6)} MB, more than can be read at once (500 MB)`, {
-        where: file,
-        fix: 'Export the annotations in several files.',
-      });
-    bytes = fs.readFileSync(file);
-  } catch (error) {
-    throw fileError(error, file, 'read');
-  }
+  const bytes = readBytes(file, MOST_BYTES);
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.subarray(2).toString('utf16le');
   return bytes.toString('utf8').replace(/^\ufeff/, '');
 }

@@ -1,8 +1,7 @@
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { unzipSync } from 'fflate';
 import { DataError } from '../../core/errors';
-import { fileError } from '../../core/files';
+import { readBytes } from '../../core/files';
 import { ringsToRle } from '../../geometry/polygon';
 import { type Rle, rleArea } from '../../geometry/rle';
 import { isImageName } from '../formats/detect';
@@ -119,12 +118,7 @@ function roisOf(file: string, companions: Companions): string | undefined {
 }
 
 function readRois(file: string, notes: ImportNotes): ImageJRoi[] {
-  let bytes: Uint8Array;
-  try {
-    bytes = fs.readFileSync(file);
-  } catch (error) {
-    throw fileError(error, file, 'read');
-  }
+  const bytes = readBytes(file);
   if (file.toLowerCase().endsWith('.roi')) return [decodeRoi(bytes, file)];
   let unpacked = 0;
   let entries: Record<string, Uint8Array>;

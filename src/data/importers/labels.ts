@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError } from '../../core/errors';
+import { readBytes } from '../../core/files';
 import { encodeMask } from '../../geometry/rle';
 import { isImageName } from '../formats/detect';
 import { doubtOfMap, type LabelMap, type ReadLabels, readLabelMap } from '../formats/label_map';
@@ -276,8 +277,8 @@ function readClassList(labelFile: string, file: string): Map<number, string> | u
     if (fs.existsSync(json))
       return checkList(Object.entries((readForeignJson(json) ?? {}) as Record<string, unknown>), json);
     if (fs.existsSync(csv)) {
-      const lines = fs
-        .readFileSync(csv, 'utf8')
+      const lines = readBytes(csv)
+        .toString('utf8')
         .replace(/^\ufeff/, '')
         .split(/\r?\n/)
         .filter((line) => line.trim() !== '');

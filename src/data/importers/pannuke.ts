@@ -92,7 +92,7 @@ function findFolds(dir: string, notes: ImportNotes): Fold[] {
   const known = new Set(files);
   return files.flatMap((file) => {
     const relative = path.relative(dir, file);
-    if (!/images/i.test(relative)) return [];
+    if (!/images[^/\\]*\.npy$/i.test(relative)) return [];
     const masks = path.join(dir, relative.replace(/images/g, 'masks').replace(/Images/g, 'Masks'));
     if (!known.has(masks)) {
       notes.add('images.npy without masks.npy: left out', relative);
