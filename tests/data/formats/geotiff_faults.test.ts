@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import type { GeoTIFFImage } from 'geotiff';
+import { descriptionOf } from '../../../src/data/formats/tiff/metadata';
+import { openTiff } from '../../../src/data/formats/tiff/read_tiff';
+import { withTemporaryFolder } from '../../support';
 import { basicFields, bigEndianTiff } from './big_endian_tiff';
 
 /**
@@ -69,5 +74,33 @@ describe('faults of geotiff that are met around it', () => {
     file.writeUInt32BE(3, at + 4);
     const values = (await (await open(file)).fileDirectory.loadValue(529)) as ArrayLike<number>;
     assert.notDeepEqual([...Array.from(values)], [1, 1, 2, 1, 3, 1]);
+  });
+
+  it('8: of two descriptions the last one is kept', async () => {
+    const text = (letters: string): number[] => [...Buffer.from(`${letters}      \0`)];
+    // Written as lists of numbers of four bytes, then called text of one byte each.
+    const fields = basicFields(1, 1, 8, 1, [
+      [270, 4, text('first')],
+      [270, 4, text('later')],
+    ]);
+    const file = bigEndianTiff(fields, [Buffer.alloc(1)]);
+    const entries = [0, 1].map((n) => {
+      let at = -1;
+      for (let k = 0; k <= n; k++) at = file.indexOf(Buffer.from([1, 14, 0, 4]), at + 1);
+      return at;
+    });
+    for (const at of entries) {
+      const start = file.readUInt32BE(at + 8);
+      for (let i = 0; i < 12; i++) file[start + i] = file[start + 4 * i + 3];
+      file.writeUInt16BE(2, at + 2);
+    }
+    const description = (await (await open(file)).fileDirectory.loadValue(270)) as string;
+    assert.match(description, /^later/);
+    await withTemporaryFolder(async (folder) => {
+      fs.writeFileSync(path.join(folder, 'a.tif'), file);
+      const tiff = await openTiff(path.join(folder, 'a.tif'));
+      tiff.close();
+      assert.match(await descriptionOf(tiff.pages[0]), /^first/);
+    });
   });
 });

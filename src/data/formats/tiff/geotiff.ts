@@ -10,6 +10,7 @@
 //    byte for byte.
 // 6. Without BitsPerSample there are no bits at all (TIFF 6.0: one).
 // 7. Of a list of fractions every other one is read: they are read here and put in their place.
+// 8. Of two descriptions (tifffile adds its own) the last one is kept: the first is put in its place.
 import type { GeoTIFFImage } from 'geotiff';
 import { CytobenchError, DataError } from '../../../core/errors';
 import type { ByteSource } from './byte_source';
@@ -27,6 +28,7 @@ export interface OpenedTiff {
 const MAX_DIRECTORIES = 20_000;
 const MAX_ENTRIES = 4096;
 const SUB_DIRECTORIES = 330;
+const DESCRIPTION = 270;
 const RATIONAL = 5;
 /** Resolutions are one, the whites and blacks of YCbCr six. */
 const MOST_FRACTIONS = 16;
@@ -65,6 +67,7 @@ export async function openDirectories(source: ByteSource): Promise<OpenedTiff> {
     const directory = await parser.parseFileDirectoryAt(offset);
     const image = new Image(directory, layout.little, false, adapter as never);
     for (const [tag, fractions] of checked.fractions) presentField(image, tag, fractions);
+    if (checked.description !== undefined) presentField(image, DESCRIPTION, checked.description);
     directories.push(image);
     return { image, next: directory.nextIFDByteOffset };
   };
@@ -95,7 +98,7 @@ export function numbers(value: unknown): number[] {
 }
 
 /** Puts a value in the place of a field, for geotiff's own use (faults 5 and 6, missing byte counts). */
-export function presentField(directory: Directory, tag: number, value: ArrayLike<number>): void {
+export function presentField(directory: Directory, tag: number, value: ArrayLike<number> | string): void {
   const { fileDirectory } = directory as unknown as {
     fileDirectory: {
       actualizedFields: Map<number, unknown>;
@@ -119,13 +122,13 @@ function readHeader(source: ByteSource): Layout {
 
 /**
  * Looks at a directory before geotiff does: the number of its entries, their types, and that the values they claim
- * are in the file. Returns the bytes of the values that are outside the directory, and its fractions: numerators and
- * denominators in turn.
+ * are in the file. Returns the bytes of the values that are outside the directory, its fractions (numerators and
+ * denominators in turn), and the first of several descriptions.
  */
 function checkDirectory(
   { source, little, big }: Layout,
   offset: number,
-): { claimed: number; fractions: Map<number, number[]> } {
+): { claimed: number; fractions: Map<number, number[]>; description?: string } {
   const head = source.read(offset, big ? 8 : 2);
   const number = (bytes: Buffer, at: number, size: number): number =>
     size === 8
@@ -139,6 +142,7 @@ function checkDirectory(
   const entries = source.read(offset + head.length, count * entryBytes);
   let claimed = 0;
   const fractions = new Map<number, number[]>();
+  const descriptions: { start: number; bytes: number }[] = [];
   for (let at = 0; at < entries.length; at += entryBytes) {
     const tag = number(entries, at, 2);
     const type = number(entries, at + 2, 2);
@@ -168,8 +172,11 @@ function checkDirectory(
         { where: source.file, fix: 'Copy it again from its source.' },
       );
     claimed += bytes;
+    if (tag === DESCRIPTION) descriptions.push({ start, bytes });
   }
-  return { claimed, fractions };
+  if (descriptions.length < 2) return { claimed, fractions };
+  const [{ start, bytes }] = descriptions;
+  return { claimed, fractions, description: source.read(start, bytes).toString('utf8') };
 }
 
 /** A byte source as geotiff asks for one: what it reads beyond the end is cut, or zero behind a last directory. */
