@@ -52,7 +52,7 @@ export async function openDirectories(source: ByteSource): Promise<OpenedTiff> {
   const layout = readHeader(source);
   const { GeoTIFF, GeoTIFFImage: Image } = await import('geotiff');
   const adapter = new SourceAdapter(source);
-  const tiff = await GeoTIFF.fromSource(adapter as never);
+  const tiff = await asDamage(source, () => GeoTIFF.fromSource(adapter as never));
   const parser = tiff.parser as unknown as Parser;
   parser.eager = !layout.little;
   const directories: Directory[] = [];
@@ -71,7 +71,7 @@ export async function openDirectories(source: ByteSource): Promise<OpenedTiff> {
     directories.push(image);
     return { image, next: directory.nextIFDByteOffset };
   };
-  try {
+  await asDamage(source, async () => {
     for (let offset = tiff.firstIFDOffset; offset !== 0; ) {
       if (seen.has(offset)) throw damaged(source, 'its directories form a loop');
       if (directories.length >= MAX_DIRECTORIES)
@@ -81,12 +81,19 @@ export async function openDirectories(source: ByteSource): Promise<OpenedTiff> {
         if (!seen.has(child) && directories.length < MAX_DIRECTORIES) await add(child);
       offset = next;
     }
+  });
+  if (directories.length === 0) throw damaged(source, 'holds no image (no directory)');
+  return { little: layout.little, directories };
+}
+
+/** What geotiff throws is about the file: one line that names it. */
+async function asDamage<T>(source: ByteSource, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     if (error instanceof CytobenchError) throw error;
     throw damaged(source, (error as Error).message.split('\n')[0], error);
   }
-  if (directories.length === 0) throw damaged(source, 'holds no image (no directory)');
-  return { little: layout.little, directories };
 }
 
 /** The values of a field as numbers; none: an empty list. */
