@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
+import { printable } from '../core/errors';
 import { requireFree } from '../core/files';
 
 /** What every command takes. */
@@ -35,12 +36,20 @@ export function withOverwrite(command: Command): Command {
 
 /** Prints the result of a command: one JSON document with `--json`, else the text. */
 export function printResult(options: CommonOptions, value: unknown, text: () => string): void {
-  process.stdout.write(options.json ? `${JSON.stringify(value)}\n` : `${text()}\n`);
+  process.stdout.write(options.json ? `${jsonLine(value)}\n` : `${printable(text())}\n`);
+}
+
+/** JSON escapes what is under a space; what is behind 7-bit ASCII can move a terminal's cursor too. */
+function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** A message for the person, on standard error. */
 export function say(message: string): void {
-  process.stderr.write(`${message}\n`);
+  process.stderr.write(`${printable(message)}\n`);
 }
 
 /** Writes to standard output and waits while its reader is behind, so that a long answer is never held whole. */

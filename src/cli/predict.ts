@@ -1,10 +1,19 @@
 import { type Command, Option } from 'commander';
-import { nearestName, UsageError } from '../core/errors';
+import { CytobenchError, describeError, nearestName, UsageError } from '../core/errors';
 import { createProgress } from '../core/progress';
 import type { PredictInput } from '../inference/inputs';
 import type { LoadedModel } from '../models/weights/portable';
 import type { PredictionFormat, PredictionWriter } from '../report/prediction_files';
-import { type CommonOptions, parseFactor, parseWhole, printResult, say, withCommonOptions } from './command';
+import {
+  type CommonOptions,
+  parseCount,
+  parseFactor,
+  parseWhole,
+  printResult,
+  say,
+  withCommonOptions,
+} from './command';
+import { parseChannels } from './data/import';
 
 /** `predict RUN INPUT…`: files or folders to instances. */
 export function registerPredict(program: Command): void {
@@ -17,7 +26,7 @@ export function registerPredict(program: Command): void {
       .requiredOption('--out <dir>', 'where to write')
       .option(
         '--formats <list>',
-        'coco, labels, geojson, csv, overlay, viewer',
+        'coco, labels, geojson, imagej, csv, overlay, viewer',
         'coco,labels,geojson,csv,overlay',
       )
       .option(
@@ -32,7 +41,13 @@ export function registerPredict(program: Command): void {
         parseFactor,
       )
       .addOption(new Option('--enlarge <f>', 'the same as --scale').argParser(parseFactor).hideHelp())
-      .option('--pixel-size <um>', 'micrometres a pixel of the images', parseFactor)
+      .option(
+        '--pixel-size <um>',
+        'micrometres a pixel of the images (default: as dataset.json or the file says)',
+        parseFactor,
+      )
+      .option('--plane <n>', 'plane of a stack, from 1 (default: 1)', parseCount)
+      .option('--channels <a,b,c>', 'channels for red, green, blue, from 1 (default: 1,2,3)', parseChannels)
       .option(
         '--score-threshold <t>',
         'cells under it are left out everywhere: one, or class=T,… (default: the run’s, else 0.5; 0 keeps all, for AP)',
@@ -58,6 +73,8 @@ interface PredictFlags extends CommonOptions {
   readonly enlarge?: number;
   readonly scoreThreshold?: string;
   readonly pixelSize?: number;
+  readonly plane?: number;
+  readonly channels?: readonly number[];
   readonly tta?: boolean;
   readonly checkpoint?: 'best' | 'last';
   readonly model?: string;
@@ -81,18 +98,29 @@ async function predict(names: readonly string[], flags: PredictFlags): Promise<v
   const { listInputs } = await import('../inference/inputs');
   const { loadModel } = await import('../runs/load_model');
   const formats = parseFormats(flags.formats, PREDICTION_FORMATS);
-  const inputs = await listInputs(rest);
+  const inputs = await listInputs(rest, { plane: flags.plane, channels: flags.channels });
   const loaded = loadModel(where, {
     checkpoint: flags.checkpoint,
     architecture: flags.weights === undefined ? undefined : flags.model,
   });
   const { classes } = loaded.about;
   const writer = new PredictionWriter(flags.out, formats, classes);
-  const images = await predictAll(loaded, inputs, flags, writer, formats);
+  const failed: FailedImage[] = [];
+  const images = await predictAll(loaded, inputs, flags, writer, formats, failed);
   writer.finish();
-  printResult(flags, { out: flags.out, source: loaded.source, formats, images }, () =>
+  const notes = writer.notes();
+  for (const note of notes) say(`note: ${note}`);
+  printResult(flags, { out: flags.out, source: loaded.source, formats, images, failed, notes }, () =>
     summary(images, flags.out),
   );
+  for (const { problem } of failed) say(`failed: ${problem}`);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+/** An image that could not be read; the others are predicted all the same. */
+interface FailedImage {
+  readonly file: string;
+  readonly problem: string;
 }
 
 async function predictAll(
@@ -101,6 +129,7 @@ async function predictAll(
   flags: PredictFlags,
   writer: PredictionWriter,
   formats: readonly PredictionFormat[],
+  failed: FailedImage[],
 ): Promise<ImageResult[]> {
   const { parseScoreThreshold } = await import('../evaluation/evaluate');
   const { predictInput, readInputImage } = await import('../inference/predict_image');
@@ -115,7 +144,18 @@ async function predictAll(
   try {
     for (const [i, input] of inputs.entries()) {
       progress.update(i, input.id);
-      const picture = await readInputImage(input.file, about.channelOrder, input.channelOrder);
+      let read: Awaited<ReturnType<typeof readInputImage>>;
+      try {
+        read = await readInputImage(input.file, about.channelOrder, input.channelOrder, input.selection);
+      } catch (error) {
+        // One image alone fails as a whole.
+        if (inputs.length === 1 || !(error instanceof CytobenchError)) throw error;
+        failed.push({ file: input.file, problem: describeError(error).replace(/\n\s*/g, ' ') });
+        continue;
+      }
+      const { notes, ...picture } = read;
+      const told = flags.pixelSize === undefined ? (input.notes ?? []) : [];
+      for (const note of [...notes, ...told]) say(`note: ${input.file}: ${note}`);
       const pixelSize = flags.pixelSize ?? input.pixelSize;
       const { instances, tiles, atModelLimit } = predictInput(
         predictor,
@@ -129,9 +169,10 @@ async function predictAll(
           threshold,
         },
       );
-      if (atModelLimit)
+      // Views are merged before the threshold: there the limit may have cut what the threshold would drop.
+      if (atModelLimit && (threshold === 0 || !flags.tta))
         say(
-          `warning: ${input.file}: the model's own limit of detections was reached in ${atModelLimit} of ${tiles} views`,
+          `warning: ${input.file}: the model's own limit of detections was reached in ${atModelLimit} of ${tiles} views: cells may be missing (smaller tiles find more: --tile 500)`,
         );
       await writer.add({
         id: input.id,

@@ -42,8 +42,17 @@ export class UsageError extends CytobenchError {
   override readonly exitCode = 2;
 }
 
+/** Text as a terminal may show it: control characters, which could move its cursor or hide a name, become `?`. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu, '?');
+}
+
 /** `file: message. fix` on one line, for any thrown value. */
 export function describeError(error: unknown): string {
+  return printable(describe(error));
+}
+
+function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { where, fix } = error as CytobenchError;
   const head = where && !error.message.startsWith(where) ? `${where}: ${error.message}` : error.message;

@@ -48,14 +48,33 @@ export function writeJson(file: string, value: unknown): void {
   writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Reads JSON; a missing or malformed file is one clear line. */
-export function readJson<T>(file: string): T {
-  let text: string;
+/** Node reads no larger file at once, and V8 holds no longer string than the half. */
+const MOST_BYTES = 2e9;
+const MOST_TEXT = 500e6;
+
+/**
+ * A whole file. A folder, a pipe, a device (which may never end) and what is too large are one clear line, before
+ * anything is read.
+ */
+export function readBytes(file: string, mostBytes: number = MOST_BYTES): Buffer {
   try {
-    text = fs.readFileSync(file, 'utf8');
+    const status = fs.statSync(file);
+    if (status.isDirectory()) throw new DataError('is a folder, not a file', { where: file });
+    if (!status.isFile()) throw new DataError('is not a regular file', { where: file });
+    if (status.size > mostBytes)
+      throw new DataError(
+        `has ${Math.round(status.size / 1e6)} MB, more than can be read at once (${Math.round(mostBytes / 1e6)} MB)`,
+        { where: file },
+      );
+    return fs.readFileSync(file);
   } catch (error) {
     throw fileError(error, file, 'read');
   }
+}
+
+/** Reads JSON; a missing or malformed file is one clear line. */
+export function readJson<T>(file: string): T {
+  const text = readBytes(file, MOST_TEXT).toString('utf8');
   try {
     return JSON.parse(text) as T;
   } catch (error) {

@@ -1,3 +1,5 @@
+import { printable } from './errors';
+
 /** What a long piece of work tells about itself. */
 export interface Progress {
   /** `done` of `total`; `note` stands behind the bar (losses, the current file). */
@@ -37,7 +39,7 @@ export function createProgress({
       rate >= 1 || rate === 0
         ? `${rate.toFixed(1)} ${unit}/s`
         : `${(1 / rate).toFixed(1)} s/${unit.replace(/s$/, '')}`;
-    return `${label} ${done}/${total}  ${speed}  ${left} left${note ? `  ${note}` : ''}`;
+    return `${label} ${done}/${total}  ${speed}  ${left} left${note ? `  ${printable(note)}` : ''}`;
   };
   return {
     update(done, note = '') {

@@ -2,7 +2,8 @@ import * as path from 'node:path';
 import { DataError, nearestName } from '../core/errors';
 import { type ChannelOrder, type DatasetInfo, readDatasetInfo } from './dataset_info';
 import { extractInstances } from './extract_instances';
-import { readImage } from './formats/image';
+import { readImage, surveyRange } from './formats/image';
+import type { IntensityRange } from './formats/intensity';
 import { type LabelMap, readLabelMap } from './formats/label_map';
 import { countClasses, type EntryFiles, listFolder, onlyFile } from './listing';
 import type { DatasetRecord } from './record';
@@ -17,7 +18,12 @@ export interface SynthesisOptions {
 
 /** How to open a data set again on another thread. */
 export type DatasetSource =
-  | { readonly kind: 'folder'; readonly dir: string; readonly maxPixels?: number }
+  | {
+      readonly kind: 'folder';
+      readonly dir: string;
+      readonly maxPixels?: number;
+      readonly range?: IntensityRange;
+    }
   | { readonly kind: 'synthetic'; readonly options: SynthesisOptions };
 
 /** A folder of images, labelled or not. Opening it reads names only; `load` decodes one image. */
@@ -48,6 +54,8 @@ export interface Dataset {
 export interface OpenDatasetOptions {
   /** Refuse images of more pixels, before memory is taken. Default 50 million. */
   readonly maxPixels?: number;
+  /** What becomes 0 and 255 in 16-bit and float images. Default: as dataset.json says, else found from all images. */
+  readonly range?: IntensityRange;
 }
 
 /** Opens a data set folder, a folder of unlabelled images, or the folder of one labelled image. */
@@ -64,9 +72,17 @@ export async function openDataset(dir: string, options: OpenDatasetOptions = {})
   const classes = info.classes ?? Array.from({ length: count }, (_, c) => `class${c + 1}`);
   const byId = new Map(entries.map((entry) => [entry.id, entry]));
   const ids = entries.map(({ id }) => id);
+  const range =
+    options.range ??
+    info.intensityRange ??
+    (await surveyRange(
+      entries.flatMap(({ images }) => images.slice(0, 1)),
+      options,
+    ));
+  const reading = { maxPixels: options.maxPixels, range };
   return {
     ...describe(dir, ids, labelled, classes, info),
-    source: { kind: 'folder', dir: path.resolve(dir), maxPixels: options.maxPixels },
+    source: { kind: 'folder', dir: path.resolve(dir), ...reading },
     imageFile: (id) => {
       const { images, folder } = requireEntry(byId, ids, id, dir);
       return onlyFile(images, folder, 'image');
@@ -80,10 +96,10 @@ export async function openDataset(dir: string, options: OpenDatasetOptions = {})
     },
     loadImage: async (id) => {
       const { images, folder } = requireEntry(byId, ids, id, dir);
-      const { data, width, height } = await readImage(onlyFile(images, folder, 'image'), options);
+      const { data, width, height } = await readImage(onlyFile(images, folder, 'image'), reading);
       return { image: data, width, height };
     },
-    load: async (id) => await loadEntry(requireEntry(byId, ids, id, dir), classes.length, options.maxPixels),
+    load: async (id) => await loadEntry(requireEntry(byId, ids, id, dir), classes.length, reading),
   };
 }
 
@@ -130,13 +146,13 @@ function strayClass(entries: readonly EntryFiles[], number: number, count: numbe
 export async function loadEntry(
   entry: EntryFiles,
   classCount: number,
-  maxPixels?: number,
+  { maxPixels, range }: OpenDatasetOptions = {},
 ): Promise<DatasetRecord> {
   const {
     height,
     width,
     data: image,
-  } = await readImage(onlyFile(entry.images, entry.folder, 'image'), { maxPixels });
+  } = await readImage(onlyFile(entry.images, entry.folder, 'image'), { maxPixels, range });
   const read = async (file: string): Promise<LabelMap> => {
     const map = await readLabelMap(file, { maxPixels });
     requireSize(file, map, { width, height });

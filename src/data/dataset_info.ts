@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError, nearestName } from '../core/errors';
 import { readJson, writeJson } from '../core/files';
+import type { IntensityRange } from './formats/intensity';
 
 export type ChannelOrder = 'rgb' | 'bgr';
 
@@ -15,9 +16,11 @@ export interface DatasetInfo {
   readonly channelOrder?: ChannelOrder;
   /** Image id to the group (patient, slide, tile) it belongs to. */
   readonly groups?: Readonly<Record<string, string>>;
+  /** What becomes 0 and 255 in 16-bit and float images. Default: found from all images of the set. */
+  readonly intensityRange?: IntensityRange;
 }
 
-const KEYS = ['classes', 'pixelSize', 'channelOrder', 'groups'];
+const KEYS = ['classes', 'pixelSize', 'channelOrder', 'groups', 'intensityRange'];
 
 /** Where `dataset.json` of a data set lies. */
 export function infoFile(dir: string): string {
@@ -45,6 +48,7 @@ export function readDatasetInfo(dir: string): DatasetInfo {
     ...optional('pixelSize', parsePixelSize(value.pixelSize, file)),
     ...optional('channelOrder', parseChannelOrder(value.channelOrder, file)),
     ...optional('groups', parseGroups(value.groups, file)),
+    ...optional('intensityRange', parseRange(value.intensityRange, file)),
   };
 }
 
@@ -73,6 +77,9 @@ function parseClasses(value: unknown, file: string): string[] | undefined {
   const wrong = list.length === 0 || list.some((name) => typeof name !== 'string' || name.trim() === '');
   if (wrong || new Set(list).size !== list.length)
     throw new DataError('classes: expected a list of different names, one for each class', { where: file });
+  const strange = (list as string[]).find((name) => /\p{Cc}/u.test(name));
+  if (strange !== undefined)
+    throw new DataError(`classes: ${JSON.stringify(strange)} holds a control character`, { where: file });
   return list as string[];
 }
 
@@ -88,6 +95,18 @@ function parsePixelSize(value: unknown, file: string): number | undefined {
 function parseChannelOrder(value: unknown, file: string): ChannelOrder | undefined {
   if (value === undefined || value === 'rgb' || value === 'bgr') return value;
   throw new DataError(`channelOrder: expected "rgb" or "bgr", got ${JSON.stringify(value)}`, { where: file });
+}
+
+/** `[low, high]` or `{low, high}`. */
+function parseRange(value: unknown, file: string): IntensityRange | undefined {
+  if (value === undefined) return undefined;
+  const { low, high } = (Array.isArray(value) ? { low: value[0], high: value[1] } : (value ?? {})) as {
+    low?: unknown;
+    high?: unknown;
+  };
+  if (typeof low === 'number' && typeof high === 'number' && low < high && Number.isFinite(high - low))
+    return { low, high };
+  throw new DataError(`intensityRange: expected [low, high], got ${JSON.stringify(value)}`, { where: file });
 }
 
 /** `{id: group}` or `{group: [ids]}`. */

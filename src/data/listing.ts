@@ -16,6 +16,8 @@ export interface EntryFiles {
   readonly ignore: readonly string[];
   /** Files that look like class files but are none. */
   readonly strange: readonly string[];
+  /** Images of other names in the folder of an entry: not used. */
+  readonly other?: readonly string[];
 }
 
 /** What a folder holds: a data set, or unlabelled images. */
@@ -23,6 +25,8 @@ export interface Listing {
   readonly labelled: boolean;
   /** In code-unit order of the ids. */
   readonly entries: readonly EntryFiles[];
+  /** Files that look like images or masks and are not used, and why. */
+  readonly unused: readonly { readonly file: string; readonly why: string }[];
 }
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -34,10 +38,10 @@ const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0
 export function listFolder(dir: string): Listing {
   const names = readNames(dir);
   if (names.some(({ name, folder }) => !folder && /^image\.\w+$/i.test(name) && isImageName(name)))
-    return {
-      labelled: true,
-      entries: [listEntry(path.dirname(path.resolve(dir)), path.basename(path.resolve(dir)))],
-    };
+    return labelledListing(
+      [listEntry(path.dirname(path.resolve(dir)), path.basename(path.resolve(dir)))],
+      [],
+    );
   const folders = names.filter(({ folder }) => folder);
   const entries = folders.map(({ name }) => listEntry(dir, name));
   const files = names.filter(({ name, folder }) => !folder && isImageName(name));
@@ -49,8 +53,46 @@ export function listFolder(dir: string): Listing {
         dir,
         files.map(({ name }) => name),
       ),
+      unused: looseMasks(
+        dir,
+        files.map(({ name }) => name),
+      ),
     };
-  return { labelled: true, entries };
+  return labelledListing(
+    entries,
+    files.map(({ name }) => path.join(dir, name)),
+  );
+}
+
+function labelledListing(entries: readonly EntryFiles[], loose: readonly string[]): Listing {
+  const other = entries.flatMap((entry) => entry.other ?? []);
+  const inFolder =
+    'is not used: only image.*, class<K>.* and ignore.* are; name it so, or use data import labels';
+  return {
+    labelled: true,
+    entries,
+    unused: [
+      ...other.map((file) => ({ file, why: inFolder })),
+      ...loose.map((file) => ({
+        file,
+        why: 'is not used: the images of a data set are in folders of their own',
+      })),
+    ],
+  };
+}
+
+/** Masks beside loose images, which a folder of images does not use. */
+function looseMasks(dir: string, names: readonly string[]): { file: string; why: string }[] {
+  const stems = new Set(names.map((name) => path.parse(name).name));
+  return names
+    .filter((name) => {
+      const match = /^(.+)_(labels?|masks?|cp_masks)$/i.exec(path.parse(name).name);
+      return match !== null && (stems.has(match[1]) || stems.has(`${match[1]}_img`));
+    })
+    .map((name) => ({
+      file: path.join(dir, name),
+      why: 'looks like the label image of another: use data import labels',
+    }));
 }
 
 /** The id of a loose image is its name without extension; with it, where two would be the same. */
@@ -78,7 +120,8 @@ function listEntry(dir: string, id: string): EntryFiles {
   const classes: { number: number; file: string }[] = [];
   const ignore: string[] = [];
   const strange: string[] = [];
-  for (const { name } of readNames(folder)) {
+  const other: string[] = [];
+  for (const { name, folder: isFolder } of readNames(folder)) {
     const file = path.join(folder, name);
     const { name: stem, ext } = path.parse(name.toLowerCase());
     if (!isImageName(name) || ext === '.svs') {
@@ -87,9 +130,10 @@ function listEntry(dir: string, id: string): EntryFiles {
     else if (stem === 'ignore') ignore.push(file);
     else if (/^class(0|[1-9]\d*)$/.test(stem)) classes.push({ number: Number(stem.slice(5)), file });
     else if (stem.startsWith('class')) strange.push(file);
+    else if (!isFolder) other.push(file);
   }
   classes.sort((a, b) => a.number - b.number);
-  return { id, folder, images, classes, ignore, strange };
+  return { id, folder, images, classes, ignore, strange, other };
 }
 
 function readNames(dir: string): { name: string; folder: boolean }[] {

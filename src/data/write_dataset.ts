@@ -6,6 +6,7 @@ import { type DatasetInfo, writeDatasetInfo } from './dataset_info';
 import type { LabelMap } from './formats/label_map';
 import { writeTiff } from './formats/tiff/write_tiff';
 import type { DatasetRecord } from './record';
+import { requireSafeId } from './safe_name';
 
 /** Refuses to write into a folder that holds something else. */
 export function requireNewFolder(dir: string): void {
@@ -18,6 +19,7 @@ export function requireNewFolder(dir: string): void {
 /** Writes one image in the layout: `DIR/<id>/image.tif`, `class<K>.tif` for the classes that occur, `ignore.tif`. */
 export function writeRecord(dir: string, record: DatasetRecord): void {
   const { id, width, height, image, labelMaps, ignore } = record;
+  requireSafeId(id);
   const size = { width, height };
   const write = (name: string, map: LabelMap): void => writeTiff(path.join(dir, id, name), map, size);
   labelMaps.forEach((map, c) => {

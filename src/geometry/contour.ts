@@ -24,7 +24,7 @@ const LEFT_Y = [-1, 0, 0, -1];
 
 /**
  * The lines around a mask, exactly along pixel edges, only corners kept. Pixels that touch at a corner only are
- * taken as apart, so that no line touches itself: each is a valid ring of GeoJSON.
+ * taken as apart, and so is background that does: no line comes to a corner twice, each is a valid ring of GeoJSON.
  */
 export function traceContours(mask: CropMask): Contour[] {
   const { width, height, data } = mask;
@@ -36,7 +36,7 @@ export function traceContours(mask: CropMask): Contour[] {
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++)
       if (visited[y * width + x] === 0 && set(x, y) && !set(x, y - 1))
-        contours.push(trace(mask, set, visited, x, y));
+        contours.push(...simpleRings(trace(mask, set, visited, x, y)));
   return contours;
 }
 
@@ -73,7 +73,7 @@ function trace(
   visited: Uint8Array,
   startX: number,
   startY: number,
-): Contour {
+): number[] {
   const points: number[] = [];
   let [x, y, direction] = [startX, startY, 0];
   do {
@@ -86,8 +86,32 @@ function trace(
     if (turned !== direction) points.push(x + mask.x, y + mask.y);
     direction = turned;
   } while (x !== startX || y !== startY || direction !== 0);
-  const line = Int32Array.from(points);
-  return { points: line, hole: signedArea(line) < 0 };
+  return points;
+}
+
+/** Cuts a line at every corner that it comes to twice: what lies between is a ring of its own. */
+function simpleRings(points: readonly number[]): Contour[] {
+  const rings: Contour[] = [];
+  const stack: number[] = [];
+  // Where on the stack a corner is.
+  const places = new Map<number, number>();
+  const key = (x: number, y: number): number => y * 2 ** 26 + x;
+  const add = (ring: readonly number[]): void => {
+    const line = Int32Array.from(ring);
+    rings.push({ points: line, hole: signedArea(line) < 0 });
+  };
+  for (let i = 0; i < points.length; i += 2) {
+    const [x, y] = [points[i], points[i + 1]];
+    const place = places.get(key(x, y));
+    if (place !== undefined) {
+      const ring = stack.splice(place);
+      for (let k = 2; k < ring.length; k += 2) places.delete(key(ring[k], ring[k + 1]));
+      add(ring);
+    } else places.set(key(x, y), stack.length);
+    stack.push(x, y);
+  }
+  add(stack);
+  return rings;
 }
 
 /** The centre of the mask's pixel under the hole's lowest edge: below its lowest, then leftmost corner. */

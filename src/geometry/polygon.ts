@@ -20,6 +20,17 @@ const SCALE = 5;
  * Source: pycocotools maskApi.c, rleFrPoly. Throws DataError for coordinates that are not numbers.
  */
 export function polygonToRle(xy: ArrayLike<number>, height: number, width: number): Rle {
+  return ringsToRle([xy], height, width);
+}
+
+/** Several rings as one mask: a pixel is in where an odd number of them holds it. Linear in points and pixels crossed. */
+export function ringsToRle(rings: readonly ArrayLike<number>[], height: number, width: number): Rle {
+  const crossings: number[] = [];
+  for (const ring of rings) addCrossings(ring, height, width, crossings);
+  return fromCrossings(Float64Array.from(crossings), height, width);
+}
+
+function addCrossings(xy: ArrayLike<number>, height: number, width: number, crossings: number[]): void {
   const n = xy.length >> 1;
   const xs = new Int32Array(n + 1);
   const ys = new Int32Array(n + 1);
@@ -31,9 +42,7 @@ export function polygonToRle(xy: ArrayLike<number>, height: number, width: numbe
   }
   xs[n] = xs[0];
   ys[n] = ys[0];
-  const crossings: number[] = [];
   for (let i = 0; i < n; i++) walk(xs[i], ys[i], xs[i + 1], ys[i + 1], height, width, crossings);
-  return fromCrossings(Float64Array.from(crossings), height, width);
 }
 
 /** The mask of a box x, y, width, height; a polygon of four corners. */
@@ -67,7 +76,11 @@ export function segmentationToRle(segmentation: CocoSegmentation, height: number
 }
 
 function isPolygon(part: unknown, box: boolean): boolean {
-  return Array.isArray(part) && (box ? part.length === 4 : part.length >= 6 && part.length % 2 === 0);
+  return (
+    Array.isArray(part) &&
+    (box ? part.length === 4 : part.length >= 6 && part.length % 2 === 0) &&
+    part.every((value) => typeof value === 'number')
+  );
 }
 
 /** Walks along one side and adds the places (column * height + row) at which it crosses a column's centre. */

@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import type { ChannelOrder } from '../data/dataset_info';
-import { readImage } from '../data/formats/image';
+import { type ImageSelection, readImage } from '../data/formats/image';
 import type { Instances } from '../geometry/instances';
 import type { LoadedModel, PortableModel } from '../models/weights/portable';
 import { type ImagePrediction, type PredictOptions, Predictor } from './predictor';
@@ -79,9 +79,10 @@ export async function readInputImage(
   file: string,
   order: ChannelOrder,
   from: ChannelOrder = order,
-): Promise<InputImage> {
-  const { data: image, height, width } = await readImage(file);
+  selection: ImageSelection = {},
+): Promise<InputImage & { readonly notes: readonly string[] }> {
+  const { data: image, height, width, notes, pixelSize } = await readImage(file, selection);
   if (from !== order)
     for (let i = 0; i < image.length; i += 3) [image[i], image[i + 2]] = [image[i + 2], image[i]];
-  return { image, height, width };
+  return { image, height, width, notes, ...(pixelSize ? { pixelSize: pixelSize.value } : {}) };
 }

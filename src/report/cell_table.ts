@@ -110,7 +110,8 @@ export function cellLine(
     .join(',');
 }
 
-/** A text as CSV holds it (RFC 4180). */
+/** A text as CSV holds it (RFC 4180). What a spreadsheet would take as a formula gets an apostrophe before it. */
 export function csvText(text: string): string {
+  if (/^[=+\-@\t\r]/.test(text)) return `"'${text.replaceAll('"', '""')}"`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

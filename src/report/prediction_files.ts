@@ -3,8 +3,12 @@ import { writeFileAtomic, writeJson } from '../core/files';
 import { writeDatasetInfo } from '../data/dataset_info';
 import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exporters/coco';
 import { cellFeatures, geoJson } from '../data/exporters/geojson';
+import { roiZip } from '../data/exporters/imagej';
+import { extractInstances } from '../data/extract_instances';
+import { requireSafeId } from '../data/safe_name';
 import { writeRecord } from '../data/write_dataset';
 import type { Instances } from '../geometry/instances';
+import { rleArea } from '../geometry/rle';
 import { toLabelMaps } from '../inference/postprocess/overlaps';
 import { contourColour, rgb } from '../plots/canvas';
 import { type CellRow, cellColumns, cellLine, csvText, measureCells } from './cell_table';
@@ -12,7 +16,15 @@ import { drawOverlay, type TrueCells } from './images';
 import { viewerHtml } from './viewer/viewer_page';
 
 /** What predictions can be written as. */
-export const PREDICTION_FORMATS = ['coco', 'labels', 'geojson', 'csv', 'overlay', 'viewer'] as const;
+export const PREDICTION_FORMATS = [
+  'coco',
+  'labels',
+  'geojson',
+  'imagej',
+  'csv',
+  'overlay',
+  'viewer',
+] as const;
 export type PredictionFormat = (typeof PREDICTION_FORMATS)[number];
 
 /** One predicted image. */
@@ -33,8 +45,9 @@ export interface ImageToWrite {
 
 /**
  * Writes predictions image by image: `results.json` and `ids.json` (COCO results and the images they are of),
- * `labels/` (a data set), `geojson/ID.geojson` (QuPath), `cells.csv` and `images.csv`, `overlays/ID.png`, `viewers/ID.html` (a page to look around in). Of an image
- * that has been written only its codes and lines of text are kept.
+ * `labels/` (a data set), `geojson/ID.geojson` (QuPath), `imagej/ID_RoiSet.zip`, `cells.csv` and `images.csv`,
+ * `overlays/ID.png`, `viewers/ID.html` (a page to look around in). Of an image that has been written only its codes and
+ * lines of text are kept.
  */
 export class PredictionWriter {
   private readonly results: CocoResultEntry[] = [];
@@ -42,6 +55,8 @@ export class PredictionWriter {
   private readonly cells: { id: string; rows: readonly CellRow[]; pixelSize: number | undefined }[] = [];
   private readonly counts: string[] = [];
   private channelOrder: 'rgb' | 'bgr' = 'rgb';
+  /** Cells that a label image cannot hold, image by image. */
+  private readonly covered: { id: string; instances: number; covered: number }[] = [];
 
   constructor(
     private readonly dir: string,
@@ -51,6 +66,7 @@ export class PredictionWriter {
 
   async add(predicted: ImageToWrite): Promise<void> {
     const { id, fileName, height, width, instances, pixelSize, channelOrder } = predicted;
+    requireSafeId(id);
     const wants = (format: PredictionFormat): boolean => this.formats.includes(format);
     this.ids.push({ file_name: fileName, id: this.ids.length + 1, height, width });
     this.channelOrder = channelOrder;
@@ -59,6 +75,8 @@ export class PredictionWriter {
     const rows =
       wants('csv') || wants('geojson') ? measureCells(instances, predicted, this.classes, channelOrder) : [];
     if (wants('geojson')) this.writeGeoJson(id, instances, rows);
+    if (wants('imagej'))
+      writeFileAtomic(path.join(this.dir, 'imagej', `${id}_RoiSet.zip`), roiZip(instances, this.classes));
     if (wants('csv')) {
       this.cells.push({ id, rows, pixelSize });
       const counts = this.classes.map((name) => rows.filter((row) => row.class === name).length);
@@ -76,6 +94,14 @@ export class PredictionWriter {
       );
   }
 
+  /** What a reader of the files should know: cells that label images do not show. */
+  notes(): string[] {
+    return this.covered.map(
+      ({ id, instances, covered }) =>
+        `labels/${id}: ${covered} of ${instances} cells are wholly covered by others of a higher score and are in no label image (they are in the other files)`,
+    );
+  }
+
   /** Writes what is about all images. */
   finish(): void {
     const { dir, formats, classes } = this;
@@ -83,8 +109,11 @@ export class PredictionWriter {
       writeFileAtomic(path.join(dir, 'results.json'), cocoResultsJson(this.results));
       writeJson(path.join(dir, 'ids.json'), this.ids);
     }
-    if (formats.includes('labels'))
+    if (formats.includes('labels')) {
+      // Beside the data set, which holds nothing but itself.
+      if (this.covered.length > 0) writeJson(path.join(dir, 'labels-covered.json'), this.covered);
       writeDatasetInfo(path.join(dir, 'labels'), { classes, channelOrder: this.channelOrder });
+    }
     if (formats.includes('csv')) {
       const micrometres = this.cells.some(({ pixelSize }) => pixelSize !== undefined);
       const lines = this.cells.flatMap(({ id, rows, pixelSize }) =>
@@ -98,6 +127,12 @@ export class PredictionWriter {
 
   private writeLabels({ id, height, width, image, instances }: ImageToWrite): void {
     const labelMaps = toLabelMaps(instances, this.classes.length);
+    const shown = labelMaps.reduce(
+      (sum, map) => sum + (map ? extractInstances(map, height, width, 1).values.length : 0),
+      0,
+    );
+    const drawn = instances.masks.filter((mask) => rleArea(mask) > 0).length;
+    if (shown < drawn) this.covered.push({ id, instances: drawn, covered: drawn - shown });
     writeRecord(path.join(this.dir, 'labels'), { id, height, width, image, labelMaps, ignore: null });
   }
 

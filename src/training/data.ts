@@ -242,7 +242,7 @@ export async function sampleOf(
 ): Promise<Sample> {
   const split = { train: [id], val: [], note: '' };
   const inline = { ...config, training: { ...config.training, batchSize: 1, workers: 0 } };
-  const loader = trainingLoader({ ...prepared, split }, inline);
+  const loader = trainingLoader({ dataset: prepared.dataset, split }, inline);
   try {
     for await (const [sample] of loader.epoch(0)) return sample;
     throw new DataError('gives no sample', { where: id });

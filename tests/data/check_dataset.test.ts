@@ -86,10 +86,10 @@ describe('data check', () => {
 
   itWithShared('sees the blue order of the HW3 sample, and no fault in CoNSeP', async () => {
     const hw3 = await checkDataset(sharedPath('data', 'hw3-sample'));
-    assert.equal(hw3.problems.length, 1);
-    assert.match(hw3.problems[0].problem, /red and blue look swapped.*"channelOrder": "bgr"/);
+    assert.deepEqual([hw3.ok, hw3.problems], [true, []]);
+    assert.match(hw3.notes.at(-1)?.note ?? '', /red and blue look swapped.*"channelOrder": "bgr"/);
     const consep = await checkDataset(sharedPath('data', 'consep', 'train'));
-    assert.deepEqual(consep.problems, []);
+    assert.deepEqual([consep.problems, consep.notes], [[], []]);
     // Totals of the set's own index.
     const counts = Object.values(consep.classes).map(({ images, instances }) => [images, instances]);
     assert.deepEqual(counts, [

@@ -44,16 +44,6 @@ function claim(width: number, height: number, bits: number): Buffer {
   return bigEndianTiff(basicFields(width, height, bits, 1, [[278, 4, [height]]]), [Buffer.alloc(4)]);
 }
 
-const LARGE = 80;
-
-/** A violet cell of 75 rows on pale ground, as haematoxylin stains it; red and blue exchanged. */
-function swappedStain(): Uint8Array {
-  const pixels = Array.from({ length: LARGE * LARGE }, (_, i) =>
-    i < 75 * LARGE ? [150, 60, 90] : [240, 220, 230],
-  );
-  return Uint8Array.from(pixels.flat());
-}
-
 export const DAMAGES: readonly Damage[] = [
   { name: 'no image', file: 'one', problem: /has no image/, make: (dir) => fs.rmSync(image(dir)) },
   {
@@ -196,19 +186,5 @@ export const DAMAGES: readonly Damage[] = [
     file: 'two',
     problem: /the ids "Two" and "two" differ only in case/,
     make: (dir) => fs.cpSync(path.join(dir, 'two'), path.join(dir, 'Two'), { recursive: true }),
-  },
-  {
-    name: 'red and blue that look swapped',
-    file: 'one/image.tif',
-    problem: /red and blue look swapped/,
-    make: (dir) => {
-      const large = { width: LARGE, height: LARGE };
-      writeTiff(image(dir), swappedStain(), { ...large, channels: 3 });
-      writeTiff(
-        mask(dir),
-        Uint8Array.from({ length: LARGE * LARGE }, (_, i) => (i < 75 * LARGE ? 1 : 0)),
-        large,
-      );
-    },
   },
 ];

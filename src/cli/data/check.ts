@@ -32,7 +32,7 @@ export function registerDataCheck(data: Command): void {
 }
 
 /** The counts and the problems of a data set for a person. */
-export function describeCheck(dir: string, { images, classes, problems }: DatasetCheck): string {
+export function describeCheck(dir: string, { images, classes, problems, notes }: DatasetCheck): string {
   const rows = Object.entries(classes).map(([name, count]) => {
     const small = count.small > 0 ? `, ${count.small} of them too small for training` : '';
     return `  ${name}: ${count.instances} instances in ${count.images} images, median area ${count.areaMedian} px${small}`;
@@ -40,5 +40,6 @@ export function describeCheck(dir: string, { images, classes, problems }: Datase
   const verdict =
     problems.length === 0 ? 'no problem' : `${problems.length} problem${problems.length > 1 ? 's' : ''}`;
   const faults = problems.map(({ file, problem }) => `  ${file}: ${problem}`);
-  return [`${dir}: ${images} images, ${verdict}`, ...rows, ...faults].join('\n');
+  const hints = notes.map(({ file, note }) => `  note: ${file ? `${file}: ` : ''}${note}`);
+  return [`${dir}: ${images} images, ${verdict}`, ...rows, ...faults, ...hints].join('\n');
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { UsageError } from '../../core/errors';
+import { DataError, UsageError } from '../../core/errors';
+import { createProgress } from '../../core/progress';
 import type { MadeSplit } from '../../data/splits/make_split';
 import { type CommonOptions, parseShare, parseWhole, printResult, say, withCommonOptions } from '../command';
 
@@ -10,6 +11,9 @@ interface SplitCommandOptions extends CommonOptions {
   readonly seed: number;
   readonly out: string;
 }
+
+/** Pairs that are named; the rest are counted. */
+const MOST_WARNINGS = 10;
 
 export function registerDataSplit(data: Command): void {
   withCommonOptions(
@@ -30,17 +34,32 @@ export function registerDataSplit(data: Command): void {
       throw new UsageError('--val and --val-groups exclude each other');
     const { openDataset } = await import('../../data/dataset');
     const { makeSplit } = await import('../../data/splits/make_split');
+    const { surveyDataset } = await import('../../data/splits/survey');
     const { checkSplit } = await import('../../data/splits/check_split');
     const { defaultGroupBy, parseGroupBy } = await import('../../data/splits/groups');
     const { writeJson } = await import('../../core/files');
     const dataset = await openDataset(dir);
     const groupBy = options.groupBy === undefined ? defaultGroupBy(dataset) : parseGroupBy(options.groupBy);
     const names = options.valGroups?.split(',').map((name) => name.trim());
-    const split = await makeSplit(dataset, { groupBy, seed: options.seed, val: names ?? options.val ?? 0.2 });
-    const check = await checkSplit(dataset, split, { groupBy });
+    // Each image is read once, for its cells and for what it looks like.
+    const progress = createProgress({ label: 'split', total: dataset.ids.length, unit: 'images' });
+    const { counts, appearances, faults } = await surveyDataset(dataset, dataset.ids, (done) =>
+      progress.update(done),
+    );
+    if (faults.length > 0) throw new DataError(faults[0].problem);
+    const split = await makeSplit(dataset, {
+      groupBy,
+      seed: options.seed,
+      val: names ?? options.val ?? 0.2,
+      counts,
+    });
+    const check = await checkSplit(dataset, split, { groupBy, appearances });
+    progress.finish();
     writeJson(options.out, split);
-    for (const { train, val, likeness } of check.nearIdentical)
+    for (const { train, val, likeness } of check.nearIdentical.slice(0, MOST_WARNINGS))
       say(`warning: ${train} (training) and ${val} (validation) look the same (${likeness})`);
+    if (check.nearIdentical.length > MOST_WARNINGS)
+      say(`warning: and ${check.nearIdentical.length - MOST_WARNINGS} pairs more (see --json)`);
     printResult(options, { ...split, check }, () =>
       [describeSplit(split), check.summary, options.out].join('\n'),
     );

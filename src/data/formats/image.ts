@@ -1,7 +1,7 @@
-import { DataError } from '../../core/errors';
 import { detectFormat } from './detect';
-import type { TiffPage } from './tiff/directory';
-import { checkPage, DEFAULT_MAX_PIXELS, openTiff, type TiffFile } from './tiff/read_tiff';
+import type { FilePixelSize, ImageLevel, RasterFile } from './image_format';
+import { highest, type IntensityRange, IntensitySurvey, needsRange, toBytes } from './intensity';
+import { DEFAULT_MAX_PIXELS, type Region } from './tiff/read_tiff';
 
 /** An image in memory. */
 export interface Image {
@@ -11,208 +11,198 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
-export interface ReadImageOptions {
+/** An image with what its file tells beside the pixels. */
+export interface ReadImage extends Image {
+  /** What a person should know: planes and channels that were chosen, an orientation. */
+  readonly notes: readonly string[];
+  readonly pixelSize?: FilePixelSize;
+  /** Bits a channel in the file, and the highest value met (16-bit files). */
+  readonly depth: { readonly bits: number; readonly float: boolean; readonly maximum?: number };
+}
+
+/** Which plane, channels and values of a file make an image. */
+export interface ImageSelection {
+  /** A plane of a stack, from 1. Default: the first, which `notes` tells. */
+  readonly plane?: number;
+  /** Channels for red, green and blue, from 1; one alone is grey. Default: the first three, which `notes` tells. */
+  readonly channels?: readonly number[];
+  /** What becomes 0 and 255 in 16-bit and float images. Default: by the image's own values. */
+  readonly range?: IntensityRange;
+}
+
+export interface ReadImageOptions extends ImageSelection {
   /** Refuse more pixels than this, before memory is taken. Default 50 million. */
   readonly maxPixels?: number;
-  /** A page of a TIFF pyramid by its name (see `listLevels`). Default: the first, in full size. */
+  /** A level of a TIFF pyramid by its name (see `listLevels`). Default: full size. */
   readonly level?: string;
 }
 
-/** A page of a TIFF file. `name`: `full`, `1/4` (the whole-number reduction), else `page3`. */
-export interface ImageLevel {
-  readonly name: string;
+/** A part of an image at one of its levels. */
+export interface RegionRequest extends ImageSelection {
+  readonly level?: string;
+  /** Pixels of the level; right and bottom are exclusive. Default: all of it. */
+  readonly region?: Region;
+  readonly maxPixels?: number;
+}
+
+/** An image file that stays open: parts of it are read without the rest. */
+export interface OpenImage {
   readonly width: number;
   readonly height: number;
+  readonly levels: readonly ImageLevel[];
+  readonly planes: number;
+  readonly channels: number;
+  readonly pixelSize?: FilePixelSize;
+  readRegion(request?: RegionRequest): Promise<Image>;
+  close(): void;
+}
+
+/** Opens an image of any size; nothing but its header is read. Errors name the file. */
+export async function openImage(file: string): Promise<OpenImage> {
+  const raster = await detectFormat(file).open(file);
+  const [{ width, height }] = raster.levels;
+  let range: IntensityRange | undefined;
+  return {
+    width,
+    height,
+    levels: raster.levels,
+    planes: raster.planes,
+    channels: raster.channels,
+    ...(raster.pixelSize ? { pixelSize: raster.pixelSize } : {}),
+    readRegion: async (request = {}) => {
+      // One range for all parts, from the smallest level: each by its own would show their borders.
+      if (needsRange(raster) && !request.range) range ??= await smallestRange(raster, request);
+      const { image } = await readFrom(raster, { range, ...request });
+      return image;
+    },
+    close: () => raster.close(),
+  };
+}
+
+async function smallestRange(raster: RasterFile, request: RegionRequest): Promise<IntensityRange> {
+  const level = raster.levels.reduce((a, b) => (b.name.startsWith('1/') && b.width < a.width ? b : a));
+  const survey = new IntensitySurvey();
+  survey.add(
+    await raster.read({ ...request, region: undefined, level: level.name, maxPixels: DEFAULT_MAX_PIXELS }),
+  );
+  return survey.range();
+}
+
+async function readFrom(
+  raster: RasterFile,
+  { range, maxPixels = DEFAULT_MAX_PIXELS, ...request }: RegionRequest,
+): Promise<{ image: Image; maximum?: number }> {
+  const pixels = await raster.read({ ...request, maxPixels });
+  const maximum = pixels.kind === 'unsigned' && pixels.bits === 16 ? highest(pixels.data) : undefined;
+  const bytes = toBytes(pixels, range);
+  const { width, height, channels } = pixels;
+  const data = channels === 1 ? repeated(bytes) : bytes;
+  return { image: { width, height, data }, ...(maximum === undefined ? {} : { maximum }) };
+}
+
+/** Grey in all three channels. */
+function repeated(grey: Uint8Array): Uint8Array {
+  const out = new Uint8Array(grey.length * 3);
+  for (let i = 0, to = 0; i < grey.length; i++) {
+    out[to++] = grey[i];
+    out[to++] = grey[i];
+    out[to++] = grey[i];
+  }
+  return out;
 }
 
 /**
- * Reads a TIFF, PNG or JPEG image. Alpha is dropped and grey is written to all three channels. 16-bit values v become
- * round(255 v / 65535); an image that never exceeds 4095 is taken as 12-bit (255 v / 4095), as cameras deliver it.
+ * Reads a TIFF, PNG, JPEG or WebP image, upright. Alpha is dropped and grey is written to all three channels; palettes,
+ * YCbCr and CIELab become RGB. Of 1 to 15 bits the highest number becomes 255. 16-bit values v become 255 v / 65535, or
+ * 255 v / 4095 where none exceeds 4095 (12-bit cameras); floats and signed numbers are spread from their 0.1 to their
+ * 99.9 percentile. `range` replaces both by that of a data set.
  * Errors (`DataError`) name the file: missing, empty, truncated, misnamed, over the pixel limit, unsupported samples.
  */
-export async function readImage(file: string, options: ReadImageOptions = {}): Promise<Image> {
-  if (detectFormat(file) === 'tiff') return await readTiffImage(file, options);
-  return await readOtherImage(file, options.maxPixels ?? DEFAULT_MAX_PIXELS);
+export async function readImage(file: string, options: ReadImageOptions = {}): Promise<ReadImage> {
+  const raster = await detectFormat(file).open(file);
+  try {
+    const { image, maximum } = await readFrom(raster, options);
+    const { bits, kind, pixelSize } = raster;
+    return {
+      ...image,
+      notes: raster.notes(options),
+      ...(pixelSize ? { pixelSize } : {}),
+      depth: { bits, float: kind === 'float', ...(maximum === undefined ? {} : { maximum }) },
+    };
+  } finally {
+    raster.close();
+  }
+}
+
+/** What a file tells of itself without decoding a pixel. */
+export interface ImageHeader {
+  readonly width: number;
+  readonly height: number;
+  readonly pixelSize?: FilePixelSize;
+  /** Its values need the range of their data set. */
+  readonly needsRange: boolean;
+  readonly planes: number;
+  /** Planes behind each other at one time, and images of the file that make one plane. */
+  readonly depths: number;
+  readonly stackChannels: number;
+}
+
+/** Reads the header alone. */
+export async function readImageHeader(file: string): Promise<ImageHeader> {
+  const raster = await detectFormat(file).open(file);
+  raster.close();
+  const [{ width, height }] = raster.levels;
+  return {
+    width,
+    height,
+    ...(raster.pixelSize ? { pixelSize: raster.pixelSize } : {}),
+    needsRange: needsRange(raster),
+    planes: raster.planes,
+    depths: raster.depths,
+    stackChannels: raster.stackChannels,
+  };
 }
 
 /** Width and height without decoding a pixel. */
 export async function readImageSize(file: string): Promise<{ width: number; height: number }> {
-  if (detectFormat(file) === 'tiff') {
-    const tiff = openTiff(file);
-    tiff.close();
-    return { width: tiff.pages[0].width, height: tiff.pages[0].height };
-  }
-  const { width, height } = await readHeader(file);
+  const { width, height } = await readImageHeader(file);
   return { width, height };
 }
 
-/** The pages of a TIFF file (one level, `full`, for other formats). */
+/** The levels of a TIFF file (one, `full`, for other formats). */
 export async function listLevels(file: string): Promise<ImageLevel[]> {
-  if (detectFormat(file) !== 'tiff') return [{ name: 'full', ...(await readImageSize(file)) }];
-  const tiff = openTiff(file);
-  tiff.close();
-  return levelsOf(tiff);
+  const raster = await detectFormat(file).open(file);
+  raster.close();
+  return [...raster.levels];
 }
 
-function levelsOf({ pages }: TiffFile): ImageLevel[] {
-  const [{ width, height }] = pages;
-  return pages.map((page, i) => {
-    const factor = Math.round(width / page.width);
-    const scaled =
-      factor > 1 &&
-      Math.abs(height / factor - page.height) <= 1 &&
-      Math.abs(width / factor - page.width) <= 1;
-    const name = i === 0 ? 'full' : scaled ? `1/${factor}` : `page${i + 1}`;
-    return { name, width: page.width, height: page.height };
-  });
-}
-
-async function readTiffImage(
-  file: string,
-  { maxPixels = DEFAULT_MAX_PIXELS, level = 'full' }: ReadImageOptions,
-): Promise<Image> {
-  const tiff = openTiff(file);
-  try {
-    const levels = levelsOf(tiff);
-    const index = levels.findIndex((candidate) => candidate.name === level);
-    if (index < 0)
-      throw new DataError(
-        `has no level "${level}" (it has ${levels.map((known) => known.name).join(', ')})`,
-        {
-          where: file,
-        },
-      );
-    const page = tiff.pages[index];
-    checkPage(file, page, maxPixels);
-    const colours = colourChannels(file, page);
-    const { width, height } = page;
-    const wide = page.bits === 16 ? new Uint16Array(width * height * 3) : undefined;
-    const target = wide ?? new Uint8Array(width * height * 3);
-    await tiff.readBlocks(page, (block) => {
-      for (let c = 0; c < 3; c++) {
-        const source = colours === 1 ? 0 : c;
-        if (source < block.channel || source >= block.channel + block.channels) continue;
-        for (let row = 0; row < block.rows; row++) {
-          let from = row * block.stride * block.channels + source - block.channel;
-          let to = ((block.y + row) * width + block.x) * 3 + c;
-          for (let i = 0; i < block.columns; i++, from += block.channels, to += 3)
-            target[to] = block.data[from];
+/**
+ * One range of values for all images of a set, so that one grey means one brightness: undefined where the first image
+ * has 8 bits a channel. Files that cannot be read are passed over; their own reading says why.
+ */
+export async function surveyRange(
+  files: readonly string[],
+  selection: Pick<ReadImageOptions, 'plane' | 'channels' | 'maxPixels'> = {},
+): Promise<IntensityRange | undefined> {
+  const survey = new IntensitySurvey();
+  let any = false;
+  for (const file of files) {
+    try {
+      const raster = await detectFormat(file).open(file);
+      try {
+        if (!needsRange(raster)) {
+          if (!any) return undefined;
+          continue;
         }
+        any = true;
+        const { maxPixels = DEFAULT_MAX_PIXELS, ...rest } = selection;
+        if (!survey.add(await raster.read({ ...rest, maxPixels }))) break;
+      } finally {
+        raster.close();
       }
-    });
-    const data = wide ? toEightBit(wide) : (target as Uint8Array);
-    if (page.photometric === 0) for (let i = 0; i < data.length; i++) data[i] = 255 - data[i];
-    return { height, width, data };
-  } finally {
-    tiff.close();
-  }
-}
-
-/** 1 for grey, 3 for colour; the rest is alpha and goes. */
-function colourChannels(file: string, page: TiffPage): 1 | 3 {
-  const { samples, kind, bits, photometric } = page;
-  if (kind !== 'unsigned' || bits > 16)
-    throw new DataError(
-      `has ${bits}-bit ${kind === 'float' ? 'floating-point' : kind} pixels; an image has 8 or 16 bits`,
-      {
-        where: file,
-        fix: 'Save it as an 8- or 16-bit RGB or grey TIFF.',
-      },
-    );
-  if (photometric === 3 || photometric === 5)
-    throw new DataError(`stores ${photometric === 3 ? 'palette' : 'CMYK'} colours, which are not supported`, {
-      where: file,
-      fix: 'Save it as RGB.',
-    });
-  if (samples > 4)
-    throw new DataError(`has ${samples} channels; an image has 1 (grey), 3 (RGB) or 4 (RGBA)`, {
-      where: file,
-    });
-  return samples <= 2 ? 1 : 3;
-}
-
-/** The rule of `readImage`. */
-export function toEightBit(data: Uint16Array): Uint8Array {
-  let maximum = 0;
-  for (let i = 0; i < data.length; i++) if (data[i] > maximum) maximum = data[i];
-  const scale = 255 / (maximum <= 4095 ? 4095 : 65535);
-  const out = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i++) out[i] = data[i] * scale + 0.5;
-  return out;
-}
-
-interface Header {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: number;
-  readonly sixteen: boolean;
-}
-
-/** The header of a PNG or JPEG file. */
-export async function readHeader(file: string): Promise<Header> {
-  const { default: sharp } = await import('sharp');
-  try {
-    const { width, height, channels, depth } = await sharp(file, { limitInputPixels: false }).metadata();
-    return { width, height, channels, sixteen: depth === 'ushort' };
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-}
-
-/** Refuses a PNG or JPEG header that claims more than the limit. */
-export function checkSize(file: string, { width, height }: Header, maxPixels: number): void {
-  if (width * height > maxPixels)
-    throw new DataError(`claims ${width} x ${height} pixels, more than the limit of ${maxPixels}`, {
-      where: file,
-      fix: 'Cut the image into tiles, or raise the limit (maxPixels) if the size is true.',
-    });
-}
-
-/** A decoder's complaint as one line that names the file. */
-export function unreadable(file: string, error: unknown): DataError {
-  const reason = (error as Error).message.split('\n')[0];
-  return new DataError(`cannot be decoded: ${reason}`, {
-    where: file,
-    fix: 'Copy it again from its source.',
-    cause: error,
-  });
-}
-
-async function readOtherImage(file: string, maxPixels: number): Promise<Image> {
-  const header = await readHeader(file);
-  checkSize(file, header, maxPixels);
-  const { default: sharp } = await import('sharp');
-  try {
-    const input = sharp(file, {
-      limitInputPixels: maxPixels,
-      failOn: 'truncated',
-      ignoreIcc: true,
-    }).removeAlpha();
-    if (header.sixteen) {
-      const { data } = await input
-        .pipelineColourspace('rgb16')
-        .toColourspace('rgb16')
-        .raw({ depth: 'ushort' })
-        .toBuffer({ resolveWithObject: true });
-      const values = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
-      return { height: header.height, width: header.width, data: toEightBit(values) };
+    } catch {
+      // Said where the image itself is read.
     }
-    const data = await input.toColourspace('srgb').raw().toBuffer();
-    return {
-      height: header.height,
-      width: header.width,
-      data: threeChannels(data, header.width * header.height),
-    };
-  } catch (error) {
-    throw unreadable(file, error);
   }
-}
-
-function threeChannels(data: Uint8Array, pixels: number): Uint8Array {
-  // A buffer of its own: it may be handed to another thread.
-  if (data.length === pixels * 3) return new Uint8Array(data);
-  const out = new Uint8Array(pixels * 3);
-  const channels = data.length / pixels;
-  for (let i = 0; i < pixels; i++) out.fill(data[i * channels], i * 3, i * 3 + 3);
-  return out;
+  return any ? survey.range() : undefined;
 }

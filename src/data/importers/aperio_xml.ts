@@ -1,6 +1,5 @@
-import * as fs from 'node:fs';
 import { DataError } from '../../core/errors';
-import { fileError } from '../../core/files';
+import { readBytes } from '../../core/files';
 
 /** A region of an Aperio ImageScope annotation. */
 export interface AperioRegion {
@@ -25,12 +24,9 @@ const TAG = /<(\/?)([A-Za-z]\w*)((?:"[^"]*"|'[^']*'|[^<>"'])*)>/g;
  * Errors name the file: not XML of that kind, cut off, a vertex without numbers.
  */
 export function readAperioXml(file: string): AperioAnnotations {
-  let text: string;
-  try {
-    text = fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    throw fileError(error, file, 'read');
-  }
+  const text = readBytes(file, 500e6)
+    .toString('utf8')
+    .replace(/<!--[\s\S]*?-->/g, '');
   if (!/<Annotations[\s>]/.test(text))
     throw new DataError('is no Aperio annotation file (no <Annotations>)', { where: file });
   if (!text.includes('</Annotations>'))
@@ -48,7 +44,7 @@ export function readAperioXml(file: string): AperioAnnotations {
     } else if (name === 'Annotation') {
       layer = attribute(attributes, 'Name') ?? '';
       className = '';
-    } else if (name === 'Attribute' && !region) className ||= attribute(attributes, 'Name') ?? '';
+    } else if (name === 'Attribute' && !region) className ||= classOf(attributes);
     else if (name === 'Region') {
       const started = { id: attribute(attributes, 'Id') ?? String(regions.length + 1), points: [] };
       // A region without content has no closing tag of its own.
@@ -58,6 +54,12 @@ export function readAperioXml(file: string): AperioAnnotations {
     } else if (name === 'Vertex' && region) region.points.push(...vertex(attributes, region.id, file));
   }
   return { ...(mpp > 0 ? { pixelSize: mpp } : {}), regions };
+}
+
+/** The class that an attribute of a layer names; `Description` is ImageScope's own word, with the class as its value. */
+function classOf(attributes: string): string {
+  const name = attribute(attributes, 'Name') ?? '';
+  return name === 'Description' ? (attribute(attributes, 'Value') ?? '') : name;
 }
 
 function vertex(attributes: string, id: string, file: string): [number, number] {

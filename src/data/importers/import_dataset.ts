@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError } from '../../core/errors';
@@ -5,7 +6,9 @@ import { fileError } from '../../core/files';
 import { type ChannelOrder, type DatasetInfo, writeDatasetInfo } from '../dataset_info';
 import { isImageName } from '../formats/detect';
 import type { DatasetRecord } from '../record';
+import { safeName } from '../safe_name';
 import { requireNewFolder, writeRecord } from '../write_dataset';
+import { listFiles } from './list_files';
 
 /** What an import met and how it dealt with it: the kind, how often, and where first. */
 export interface ImportNote {
@@ -41,24 +44,39 @@ export interface ForeignDataset {
   /** Faults are noted; only what makes the image unusable is thrown. */
   load(id: string, notes: ImportNotes): Promise<DatasetRecord>;
   /** Asked for after every image has been loaded. */
-  info?(): Pick<DatasetInfo, 'pixelSize' | 'groups'>;
+  info?(
+    notes: ImportNotes,
+  ): Pick<DatasetInfo, 'pixelSize' | 'groups'> | Promise<Pick<DatasetInfo, 'pixelSize' | 'groups'>>;
 }
 
-/** Converts a foreign data set into a new folder of the layout; returns what was noted on the way. */
+/**
+ * Converts a foreign data set into a new folder of the layout; returns what was noted on the way. The folder gets its
+ * name when all is there: an import that is ended before leaves `OUT.importing-…`, or nothing where it fails by itself.
+ */
 export async function importDataset(
   out: string,
   open: (notes: ImportNotes) => ForeignDataset | Promise<ForeignDataset>,
   onImage?: (done: number, total: number, id: string) => void,
 ): Promise<ImportNotes> {
   requireNewFolder(out);
+  const whole = path.resolve(out);
+  const work = `${whole}.importing-${randomBytes(4).toString('hex')}`;
   const notes = new ImportNotes();
-  const source = await open(notes);
-  for (const [i, id] of source.ids.entries()) {
-    writeRecord(out, await source.load(id, notes));
-    onImage?.(i + 1, source.ids.length, id);
+  try {
+    const source = await open(notes);
+    for (const [i, id] of source.ids.entries()) {
+      writeRecord(work, await source.load(id, notes));
+      onImage?.(i + 1, source.ids.length, id);
+    }
+    const { classes, channelOrder } = source;
+    writeDatasetInfo(work, { classes, channelOrder, ...(await source.info?.(notes)) });
+    // An empty folder may wait there.
+    if (fs.existsSync(whole)) fs.rmdirSync(whole);
+    fs.renameSync(work, whole);
+  } catch (error) {
+    fs.rmSync(work, { recursive: true, force: true });
+    throw fileError(error, out, 'write');
   }
-  const { classes, channelOrder } = source;
-  writeDatasetInfo(out, { classes, channelOrder, ...source.info?.() });
   return notes;
 }
 
@@ -68,37 +86,48 @@ export interface ImageFile {
   readonly file: string;
 }
 
-/** Every image below a folder, by code-unit order of the path; ids are names, with their folder where two are alike. */
-export function findImages(dir: string, accept: (name: string) => boolean = () => true): ImageFile[] {
-  const files = listFiles(dir).filter((file) => isImageName(file) && accept(path.basename(file)));
-  const stems = files.map((file) => path.parse(file).name);
-  const counts = new Map<string, number>();
-  for (const stem of stems) counts.set(stem, (counts.get(stem) ?? 0) + 1);
-  return files.map((file, i) => {
-    const full = path
-      .relative(dir, file)
-      .replace(/\.[^.]+$/, '')
-      .split(path.sep)
-      .join('_');
-    return { id: counts.get(stems[i]) === 1 ? stems[i] : full, file };
+/** Folder names that say no more than that images are in them. */
+const IMAGE_FOLDERS = /^(images?|imgs?|tissue images)$/i;
+
+/** Every image below a folder, by code-unit order of the path; ids as `nameImageFiles` gives them. */
+export function findImages(dir: string, accept: (file: string) => boolean = () => true): ImageFile[] {
+  return nameImageFiles(
+    dir,
+    listFiles(dir).filter((file) => isImageName(file) && accept(file)),
+  );
+}
+
+/** Ids: the names, with their folders where two are alike, with their extensions where these are too. */
+export function nameImageFiles(
+  dir: string,
+  files: readonly string[],
+  stem: (file: string) => string = (file) => path.parse(file).name,
+): ImageFile[] {
+  const levels: ((file: string) => string)[] = [
+    (file) => safeName(stem(file)),
+    (file) => safeName([...foldersOf(dir, file), stem(file)].join('_')),
+    (file) => safeName(path.relative(dir, file).split(path.sep).join('_')),
+  ];
+  let named = files.map((file) => ({ file, id: '' }));
+  for (const level of levels) {
+    const ids = named.map(({ file, id }) => (id === '' ? level(file) : id));
+    const counts = new Map<string, number>();
+    for (const id of ids) counts.set(id.toLowerCase(), (counts.get(id.toLowerCase()) ?? 0) + 1);
+    named = named.map(({ file }, i) => ({ file, id: counts.get(ids[i].toLowerCase()) === 1 ? ids[i] : '' }));
+    if (named.every(({ id }) => id !== '')) return named;
+  }
+  const twice = named.find(({ id }) => id === '');
+  throw new DataError(`two images would be called "${safeName(stem(twice?.file ?? ''))}"`, {
+    where: twice?.file,
+    fix: 'Rename one of them.',
   });
 }
 
-/** Every file below a folder, sorted. Hidden ones are passed over. */
-export function listFiles(dir: string): string[] {
-  let entries: fs.Dirent[];
-  try {
-    entries = fs.readdirSync(dir, { withFileTypes: true });
-  } catch (error) {
-    throw fileError(error, dir, 'read');
-  }
-  return entries
-    .filter(({ name }) => !name.startsWith('.'))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => {
-      const file = path.join(dir, entry.name);
-      return entry.isDirectory() ? listFiles(file) : [file];
-    });
+function foldersOf(dir: string, file: string): string[] {
+  return path
+    .relative(dir, path.dirname(file))
+    .split(path.sep)
+    .filter((part) => part !== '' && part !== '..' && !IMAGE_FOLDERS.test(part));
 }
 
 /** The list, or an error that says what was looked for. */

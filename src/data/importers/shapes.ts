@@ -1,15 +1,15 @@
 import type { CropMask } from '../../geometry/masks';
-import { polygonToRle } from '../../geometry/polygon';
-import { rleArea, rleToCropMask } from '../../geometry/rle';
+import { polygonToRle, ringsToRle } from '../../geometry/polygon';
+import { encodeCropMask, type Rle, rleArea } from '../../geometry/rle';
 import { subtractRle, unionRle } from '../../geometry/rle_operations';
 import type { LabelMap } from '../formats/label_map';
 import type { ImportNotes } from './import_dataset';
 
-/** An annotated region on its way into a label map. */
+/** An annotated region on its way into a label map. Runs, not pixels: hundreds as large as the image cost little. */
 export interface Shape {
   /** Class 1..K; 0 is a region to ignore. */
   readonly label: number;
-  readonly mask: CropMask;
+  readonly code: Rle;
   /** For notes: `image, region 12`. */
   readonly name: string;
 }
@@ -21,6 +21,9 @@ export interface Size {
 
 /** Outer line and holes, each x0, y0, x1, y1 … in pixels; (0, 0) is the corner of the first pixel. */
 export type Rings = readonly (readonly number[])[];
+
+/** Coordinates beyond this are a mistake. */
+const FARTHEST = 1e6;
 
 /** What the numbers of a polygon mean: corners of pixels (0, 0 is the corner of the first), or pixels by number. */
 export type Coordinates = 'corners' | 'pixels';
@@ -36,7 +39,7 @@ export function polygonMask(
   name: string,
   notes: ImportNotes,
   coordinates: Coordinates = 'corners',
-): CropMask | undefined {
+): Rle | undefined {
   const { width, height } = size;
   const rings = parts.flat();
   if (rings.some(isOpen)) notes.add('open polygon: closed by a straight line', name);
@@ -49,20 +52,34 @@ export function polygonMask(
   }
   if (box.x1 < 0 || box.y1 < 0 || box.x2 > right || box.y2 > bottom)
     notes.add('reaches over the edge of the image: cut', name);
-  const mask = coordinates === 'pixels' ? pixelPolygonMask(rings[0], size) : cornerPolygonMask(parts, size);
-  if (mask) return mask;
+  if (Math.max(-box.x1, -box.y1, box.x2, box.y2) > FARTHEST) {
+    notes.add('coordinates beyond a million pixels: left out', name);
+    return undefined;
+  }
+  const code = coordinates === 'pixels' ? pixelPolygonCode(rings[0], size) : cornerPolygonCode(parts, size);
+  if (code) return code;
   notes.add('smaller than a pixel: drawn as the pixels of its corners', name);
-  return cornerPixels(rings, width, height);
+  return encodeCropMask(cornerPixels(rings, width, height), height, width);
 }
 
-function cornerPolygonMask(parts: readonly Rings[], { width, height }: Size): CropMask | undefined {
-  const codes = parts.map(([outer, ...holes]) => {
+/** From so many holes on they are filled together, by the even-odd rule. */
+const MANY_HOLES = 8;
+
+function cornerPolygonCode(parts: readonly Rings[], { width, height }: Size): Rle | undefined {
+  const codes = parts.map((rings) => {
+    const [outer, ...holes] = rings;
+    if (holes.length > MANY_HOLES) return ringsToRle(rings, height, width);
     let code = polygonToRle(outer, height, width);
     for (const hole of holes) code = subtractRle(code, polygonToRle(hole, height, width));
     return code;
   });
-  const code = codes.length === 1 ? codes[0] : unionRle(codes);
-  return rleArea(code) > 0 ? rleToCropMask(code) : undefined;
+  const code = unionRle(codes);
+  return rleArea(code) > 0 ? code : undefined;
+}
+
+function pixelPolygonCode(points: readonly number[], size: Size): Rle | undefined {
+  const mask = pixelPolygonMask(points, size);
+  return mask && encodeCropMask(mask, size.height, size.width);
 }
 
 function boundsOf(rings: Rings): { x1: number; y1: number; x2: number; y2: number } | undefined {
@@ -83,20 +100,14 @@ function boundsOf(rings: Rings): { x1: number; y1: number; x2: number; y2: numbe
 }
 
 function cornerPixels(rings: Rings, width: number, height: number): CropMask {
-  const xs: number[] = [];
-  const ys: number[] = [];
-  for (const ring of rings)
-    for (let i = 0; i + 1 < ring.length; i += 2) {
-      xs.push(Math.min(Math.max(Math.floor(ring[i]), 0), width - 1));
-      ys.push(Math.min(Math.max(Math.floor(ring[i + 1]), 0), height - 1));
-    }
-  const x = Math.min(...xs);
-  const y = Math.min(...ys);
-  const crop = { x, y, width: Math.max(...xs) - x + 1, height: Math.max(...ys) - y + 1 };
+  const clamp = (value: number, most: number): number => Math.min(Math.max(Math.floor(value), 0), most);
+  const { x1, y1, x2, y2 } = boundsOf(rings) ?? { x1: 0, y1: 0, x2: 0, y2: 0 };
+  const [x, y] = [clamp(x1, width - 1), clamp(y1, height - 1)];
+  const crop = { x, y, width: clamp(x2, width - 1) - x + 1, height: clamp(y2, height - 1) - y + 1 };
   const data = new Uint8Array(crop.width * crop.height);
-  xs.forEach((column, i) => {
-    data[(ys[i] - y) * crop.width + column - x] = 1;
-  });
+  for (const ring of rings)
+    for (let i = 0; i + 1 < ring.length; i += 2)
+      data[(clamp(ring[i + 1], height - 1) - y) * crop.width + clamp(ring[i], width - 1) - x] = 1;
   return { ...crop, data };
 }
 
@@ -118,36 +129,81 @@ export function paintShapes(
   return { labelMaps, ignore };
 }
 
+/** Pixels that are looked at twice to say which cells overlap; past this only the first of a row of them is. */
+const MOST_LOOKS = 5e7;
+
 function paintClass(shapes: readonly Shape[], width: number, height: number, notes: ImportNotes): LabelMap {
-  const areas = shapes.map(({ mask }) => mask.data.reduce((sum, value) => sum + value, 0));
-  const order = shapes.map((_, i) => i).sort((a, b) => areas[b] - areas[a] || a - b);
-  // The position in the list plus one; renumbered without gaps below.
-  const owner = new Int32Array(width * height);
-  const seen = new Int32Array(shapes.length);
-  for (const i of order) {
-    const { mask, name } = shapes[i];
-    let overlaps = false;
-    for (let k = 0; k < mask.data.length; k++) {
-      if (!mask.data[k]) continue;
-      const p = (mask.y + Math.floor(k / mask.width)) * width + mask.x + (k % mask.width);
-      if (owner[p] !== 0) {
-        seen[owner[p] - 1]--;
-        overlaps = true;
-      }
-      owner[p] = i + 1;
-      seen[i]++;
-    }
-    if (overlaps) notes.add('overlaps another of its class: the smaller keeps the shared pixels', name);
-  }
+  const areas = shapes.map(({ code }) => rleArea(code));
+  // The smallest first: what it takes nobody takes again, and every pixel is painted once.
+  const order = shapes.map((_, i) => i).sort((a, b) => areas[a] - areas[b] || b - a);
+  const painting = new Painting(width * height, shapes.length);
+  for (const i of order) painting.add(i, shapes[i].code.counts);
+  const { owner, taken, overlaps } = painting;
   const numbers = new Int32Array(shapes.length + 1);
   let next = 0;
   shapes.forEach(({ name }, i) => {
-    if (seen[i] > 0) numbers[i + 1] = ++next;
+    if (overlaps[i]) notes.add('overlaps another of its class: the smaller keeps the shared pixels', name);
+    if (taken[i] > 0) numbers[i + 1] = ++next;
     else notes.add('wholly covered by others of its class: left out', name);
   });
   const map = next <= 65535 ? new Uint16Array(owner.length) : new Int32Array(owner.length);
-  for (let p = 0; p < owner.length; p++) map[p] = numbers[owner[p]];
+  // Run-length codes go down the columns, label maps along the rows.
+  for (let x = 0, at = 0; x < width; x++)
+    for (let p = x; p < map.length; p += width) map[p] = numbers[owner[at++]];
   return map;
+}
+
+/** Who owns each pixel, column by column. */
+class Painting {
+  /** The place of the shape in the list plus one; 0 is nobody. */
+  readonly owner: Int32Array;
+  /** Pixels that each shape has got. */
+  readonly taken: Int32Array;
+  /** Whether a larger one wanted pixels of this. */
+  readonly overlaps: Uint8Array;
+  /** At the first pixel of a row of owned ones: where it ends, or a step towards that. */
+  private readonly skip: Int32Array;
+  private looks = 0;
+
+  constructor(pixels: number, shapes: number) {
+    this.owner = new Int32Array(pixels);
+    this.skip = new Int32Array(pixels + 1);
+    this.taken = new Int32Array(shapes);
+    this.overlaps = new Uint8Array(shapes);
+  }
+
+  add(i: number, counts: ArrayLike<number>): void {
+    for (let r = 1, at = counts[0]; r < counts.length; r += 2) {
+      const end = at + counts[r];
+      for (let p = at; p < end; ) {
+        if (this.owner[p] === 0) {
+          this.owner[p] = i + 1;
+          this.skip[p] = p + 1;
+          this.taken[i]++;
+          p++;
+          continue;
+        }
+        const free = Math.min(end, this.freeFrom(p));
+        const look = this.looks < MOST_LOOKS ? free : p + 1;
+        this.looks += look - p;
+        for (let q = p; q < look; q++) this.overlaps[this.owner[q] - 1] = 1;
+        p = free;
+      }
+      at = end + (counts[r + 1] ?? 0);
+    }
+  }
+
+  /** The first pixel from p on that nobody owns; the way there is shortened for the next time. */
+  private freeFrom(p: number): number {
+    let free = p;
+    while (free < this.owner.length && this.owner[free] !== 0) free = this.skip[free];
+    for (let q = p; q < free; ) {
+      const next = this.skip[q];
+      this.skip[q] = free;
+      q = next;
+    }
+    return free;
+  }
 }
 
 /**
@@ -159,13 +215,13 @@ function paintClass(shapes: readonly Shape[], width: number, height: number, not
  */
 export function pixelPolygonMask(points: readonly number[], { width, height }: Size): CropMask | undefined {
   const n = points.length >> 1;
-  const xs = Array.from({ length: n }, (_, i) => points[2 * i]);
-  const ys = Array.from({ length: n }, (_, i) => points[2 * i + 1]);
+  const bounds = boundsOf([points]);
+  if (!bounds) return undefined;
   const clamp = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
-  const x = clamp(Math.floor(Math.min(...xs)), width - 1);
-  const y = clamp(Math.floor(Math.min(...ys)), height - 1);
-  const right = clamp(Math.ceil(Math.max(...xs)), width - 1);
-  const bottom = clamp(Math.ceil(Math.max(...ys)), height - 1);
+  const x = clamp(Math.floor(bounds.x1), width - 1);
+  const y = clamp(Math.floor(bounds.y1), height - 1);
+  const right = clamp(Math.ceil(bounds.x2), width - 1);
+  const bottom = clamp(Math.ceil(bounds.y2), height - 1);
   const crop = {
     x,
     y,
@@ -180,24 +236,23 @@ export function pixelPolygonMask(points: readonly number[], { width, height }: S
     if (start <= end)
       crop.data.fill(1, (row - y) * crop.width + start - x, (row - y) * crop.width + end - x + 1);
   };
-  for (let row = y; row <= bottom; row++) {
-    const crossings: number[] = [];
-    for (let i = 0; i < n; i++) {
-      const j = (i + 1) % n;
-      // Half-open, so that a corner between two sides counts once.
-      if (ys[i] <= row === ys[j] <= row) continue;
-      crossings.push(xs[i] + ((row - ys[i]) * (xs[j] - xs[i])) / (ys[j] - ys[i]));
-    }
-    crossings.sort((a, b) => a - b);
-    for (let k = 0; k + 1 < crossings.length; k += 2) fill(row, crossings[k], crossings[k + 1]);
-  }
-  // What the half-open rule leaves out of the line itself: corners and horizontal sides.
+  const crossings: number[][] = Array.from({ length: crop.height }, () => []);
   for (let i = 0; i < n; i++) {
     const j = (i + 1) % n;
-    if (!Number.isInteger(ys[i])) continue;
-    fill(ys[i], xs[i], xs[i]);
-    if (ys[i] === ys[j]) fill(ys[i], Math.min(xs[i], xs[j]), Math.max(xs[i], xs[j]));
+    const [xi, yi, xj, yj] = [points[2 * i], points[2 * i + 1], points[2 * j], points[2 * j + 1]];
+    // Half-open, so that a corner between two sides counts once: rows from the upper end on, the lower one left out.
+    const end = Math.min(bottom + 1, Math.ceil(Math.max(yi, yj)));
+    for (let row = Math.max(y, Math.ceil(Math.min(yi, yj))); row < end; row++)
+      crossings[row - y].push(xi + ((row - yi) * (xj - xi)) / (yj - yi));
+    // What the half-open rule leaves out of the line itself: corners and level sides.
+    if (!Number.isInteger(yi)) continue;
+    fill(yi, xi, xi);
+    if (yi === yj) fill(yi, Math.min(xi, xj), Math.max(xi, xj));
   }
+  crossings.forEach((row, k) => {
+    row.sort((a, b) => a - b);
+    for (let i = 0; i + 1 < row.length; i += 2) fill(y + k, row[i], row[i + 1]);
+  });
   return crop.data.includes(1) ? crop : undefined;
 }
 
@@ -216,29 +271,46 @@ export function isOpen(ring: Ring): boolean {
   return gap > 3 * longest;
 }
 
-/** Whether two sides that are not neighbours cross (touching is allowed). */
+/** Pairs of sides looked at before a line is taken as sound: only a line made to cost time has so many. */
+const MOST_PAIRS = 2e7;
+
+/** Whether two sides that are not neighbours cross (touching is allowed). Sides are met from left to right. */
 export function crossesItself(ring: Ring): boolean {
   const points = distinctPoints(ring);
   const n = points.length >> 1;
   if (n < 4) return false;
+  const left = new Float64Array(n);
+  const right = new Float64Array(n);
   for (let i = 0; i < n; i++) {
-    const ax = points[2 * i];
-    const ay = points[2 * i + 1];
-    const bx = points[(2 * i + 2) % (2 * n)];
-    const by = points[(2 * i + 3) % (2 * n)];
-    const [left, right] = ax < bx ? [ax, bx] : [bx, ax];
-    for (let j = i + 2; j < n; j++) {
-      if (i === 0 && j === n - 1) continue;
-      const cx = points[2 * j];
-      const dx = points[(2 * j + 2) % (2 * n)];
-      if ((cx < left && dx < left) || (cx > right && dx > right)) continue;
-      const cy = points[2 * j + 1];
-      const dy = points[(2 * j + 3) % (2 * n)];
-      const abc = side(ax, ay, bx, by, cx, cy) * side(ax, ay, bx, by, dx, dy);
-      if (abc < 0 && side(cx, cy, dx, dy, ax, ay) * side(cx, cy, dx, dy, bx, by) < 0) return true;
+    const [a, b] = [points[2 * i], points[(2 * i + 2) % (2 * n)]];
+    left[i] = Math.min(a, b);
+    right[i] = Math.max(a, b);
+  }
+  const order = Int32Array.from({ length: n }, (_, i) => i).sort((a, b) => left[a] - left[b]);
+  let pairs = 0;
+  for (let k = 0; k < n; k++) {
+    const i = order[k];
+    for (let m = k + 1; m < n && left[order[m]] <= right[i]; m++) {
+      if (++pairs > MOST_PAIRS) return false;
+      if (sidesCross(points, n, i, order[m])) return true;
     }
   }
   return false;
+}
+
+function sidesCross(points: readonly number[], n: number, i: number, j: number): boolean {
+  const apart = Math.abs(i - j);
+  if (apart === 1 || apart === n - 1) return false;
+  const [ax, ay, bx, by] = sideOf(points, n, i);
+  const [cx, cy, dx, dy] = sideOf(points, n, j);
+  if (Math.max(ay, by) < Math.min(cy, dy) || Math.max(cy, dy) < Math.min(ay, by)) return false;
+  if (side(ax, ay, bx, by, cx, cy) * side(ax, ay, bx, by, dx, dy) >= 0) return false;
+  return side(cx, cy, dx, dy, ax, ay) * side(cx, cy, dx, dy, bx, by) < 0;
+}
+
+function sideOf(points: readonly number[], n: number, i: number): [number, number, number, number] {
+  const j = (2 * i + 2) % (2 * n);
+  return [points[2 * i], points[2 * i + 1], points[j], points[j + 1]];
 }
 
 function side(ax: number, ay: number, bx: number, by: number, px: number, py: number): number {

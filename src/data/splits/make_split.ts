@@ -100,6 +100,10 @@ export function chooseGroups(
 ): Set<string> {
   const weights = groupWeights(groupOf, counts);
   const names = [...weights.keys()].sort();
+  if (groupOf.size === 1)
+    throw new DataError('a single image cannot be divided into training and validation', {
+      fix: 'Cut it into tiles, one folder each; or give a split file with its id under "train" and an empty "val".',
+    });
   if (names.length < 2)
     throw new DataError(`all images are of one group ("${names[0]}"): there is nothing to divide`, {
       fix: 'Group by something finer.',
@@ -109,7 +113,7 @@ export function chooseGroups(
   let bestCost = Number.POSITIVE_INFINITY;
   for (let start = 0; start < 8; start++) {
     const found = improve(randomStart(names, weights, share, rng.fork(start)), names, weights, share);
-    const cost = costOf(found, weights, share);
+    const cost = costOf(sumsOf(found, weights), presentClasses(weights), share);
     if (cost < bestCost - 1e-12) [best, bestCost] = [found, cost];
   }
   return best;
@@ -149,43 +153,66 @@ function randomStart(names: readonly string[], weights: Weights, share: number, 
 }
 
 /** Squared distance of the shares from the one asked for; the images count as much as all classes together. */
-function costOf(chosen: ReadonlySet<string>, weights: Weights, share: number): number {
-  let sums: Float64Array | undefined;
-  for (const name of chosen) {
-    const own = weights.get(name) as Float64Array;
-    sums = sums ? sums.map((sum, k) => sum + own[k]) : own.slice();
-  }
-  if (!sums) return Number.POSITIVE_INFINITY;
-  const [images, ...classes] = sums;
-  const present = classes.filter((_, k) => [...weights.values()].some((own) => own[k + 1] > 0));
-  const spread = present.reduce((sum, value) => sum + (value - share) ** 2, 0) / Math.max(1, present.length);
-  return (images - share) ** 2 + spread;
+function costOf(sums: Float64Array, present: readonly number[], share: number): number {
+  let spread = 0;
+  for (const k of present) spread += (sums[k] - share) ** 2;
+  return (sums[0] - share) ** 2 + spread / Math.max(1, present.length);
+}
+
+/** Classes that occur at all, by their place in the weights. */
+function presentClasses(weights: Weights): number[] {
+  const [first] = weights.values();
+  return Array.from({ length: first.length - 1 }, (_, k) => k + 1).filter((k) =>
+    [...weights.values()].some((own) => own[k] > 0),
+  );
+}
+
+function sumsOf(chosen: Iterable<string>, weights: Weights): Float64Array {
+  const [first] = weights.values();
+  const sums = new Float64Array(first.length);
+  for (const name of chosen)
+    (weights.get(name) as Float64Array).forEach((value, k) => {
+      sums[k] += value;
+    });
+  return sums;
+}
+
+/** A group that comes in, one that goes, or both. */
+interface Move {
+  readonly into?: string;
+  readonly out?: string;
 }
 
 function improve(start: Set<string>, names: readonly string[], weights: Weights, share: number): Set<string> {
-  let chosen = start;
-  let cost = costOf(chosen, weights, share);
+  const chosen = new Set(start);
+  const present = presentClasses(weights);
+  const next = new Float64Array(present.length > 0 ? Math.max(...present) + 1 : 1);
   for (let round = 0; round < 100; round++) {
-    let better: Set<string> | undefined;
-    for (const next of neighbours(chosen, names)) {
-      const nextCost = costOf(next, weights, share);
-      if (nextCost < cost - 1e-12) [better, cost] = [next, nextCost];
+    const sums = sumsOf(chosen, weights);
+    let cost = costOf(sums, present, share);
+    let better: Move | undefined;
+    for (const move of moves(chosen, names)) {
+      // Only what the move changes is counted: shares are sums over the groups.
+      const into = move.into === undefined ? undefined : weights.get(move.into);
+      const out = move.out === undefined ? undefined : weights.get(move.out);
+      for (let k = 0; k < next.length; k++) next[k] = sums[k] + (into ? into[k] : 0) - (out ? out[k] : 0);
+      const nextCost = costOf(next, present, share);
+      if (nextCost < cost - 1e-12) [better, cost] = [move, nextCost];
     }
     if (!better) break;
-    chosen = better;
+    if (better.out !== undefined) chosen.delete(better.out);
+    if (better.into !== undefined) chosen.add(better.into);
   }
   return chosen;
 }
 
 /** Every single move; every exchange too, where that is not too many. */
-function* neighbours(chosen: ReadonlySet<string>, names: readonly string[]): Generator<Set<string>> {
+function* moves(chosen: ReadonlySet<string>, names: readonly string[]): Generator<Move> {
   const outside = names.filter((name) => !chosen.has(name));
-  if (outside.length > 1) for (const name of outside) yield new Set([...chosen, name]);
-  for (const name of chosen)
-    if (chosen.size > 1) yield new Set([...chosen].filter((other) => other !== name));
+  if (outside.length > 1) for (const into of outside) yield { into };
+  if (chosen.size > 1) for (const out of chosen) yield { out };
   if (chosen.size * outside.length > 1000) return;
-  for (const out of chosen)
-    for (const name of outside) yield new Set([...[...chosen].filter((other) => other !== out), name]);
+  for (const out of chosen) for (const into of outside) yield { into, out };
 }
 
 /** Reads a split; errors name the file and what is wrong: not two lists, ids twice or on both sides, unknown ids. */

@@ -10,15 +10,16 @@ import { extractInstances } from '../../../src/data/extract_instances';
 import type { LabelMap } from '../../../src/data/formats/label_map';
 import { writeTiff } from '../../../src/data/formats/tiff/write_tiff';
 import { readAperioXml } from '../../../src/data/importers/aperio_xml';
+import { openCellpose } from '../../../src/data/importers/cellpose';
 import { openCoco } from '../../../src/data/importers/coco';
 import { openImageJ } from '../../../src/data/importers/imagej';
 import {
   type ForeignDataset,
   type ImportNote,
-  type ImportNotes,
+  ImportNotes,
   importDataset,
 } from '../../../src/data/importers/import_dataset';
-import { openCellpose, openLabelImages } from '../../../src/data/importers/labels';
+import { openLabelImages } from '../../../src/data/importers/labels';
 import { openMonusac } from '../../../src/data/importers/monusac';
 import { openQuPath } from '../../../src/data/importers/qupath';
 import { crossesItself, isOpen, pixelPolygonMask } from '../../../src/data/importers/shapes';
@@ -112,7 +113,7 @@ describe('import of MoNuSAC', () => {
       ];
       fs.writeFileSync(path.join(src, 'TCGA-AB-1234-01Z_1.xml'), xml(layers.join('')));
       const { maps, ignore, classes, notes } = await convert(folder, (own) =>
-        openMonusac(path.join(folder, 'src'), 'rgb', own),
+        openMonusac(path.join(folder, 'src'), {}, own),
       );
       assert.deepEqual(classes, ['epithelial', 'lymphocyte', 'neutrophil', 'macrophage']);
       // 25 and 49 pixels that share 9 (the smaller keeps them).
@@ -145,7 +146,7 @@ describe('import of MoNuSAC', () => {
         fs.writeFileSync(path.join(src, 'a_1.xml'), text);
         const out = path.join(folder, `out${text.length}`);
         await assert.rejects(
-          importDataset(out, (notes) => openMonusac(src, 'rgb', notes)),
+          importDataset(out, (notes) => openMonusac(src, {}, notes)),
           problem,
         );
       }
@@ -271,8 +272,8 @@ describe('COCO', () => {
         ],
       };
       fs.writeFileSync(file, JSON.stringify(document));
-      const { maps, ignore, classes } = await convert(folder, () =>
-        openCoco(file, path.join(folder, 'images'), undefined),
+      const { maps, ignore, classes } = await convert(folder, (own) =>
+        openCoco(file, path.join(folder, 'images'), {}, own),
       );
       assert.deepEqual(classes, ['early', 'late']);
       assert.deepEqual([areas(maps[0]), areas(maps[1]), areas(ignore)], [[4], [12, 4, 20], [24]]);
@@ -285,8 +286,8 @@ describe('COCO', () => {
       const broken = { ...document, annotations: [annotation(1, 5, list)] };
       fs.writeFileSync(file, JSON.stringify(broken));
       assert.throws(
-        () => openCoco(file, folder, undefined),
-        /annotations\[0\] \(id 1\): there is no category 5/,
+        () => openCoco(file, folder, {}, new ImportNotes()),
+        /none of its 1 annotations can be used; annotations\[0\] \(id 1\): there is no category 5/,
       );
     });
   });
@@ -307,7 +308,7 @@ describe('import of label images', () => {
       writeTestImage(path.join(src, 'images', 'lonely.tif'));
       writeTiff(path.join(src, 'labels', 'a.tif'), labels, size);
       const { maps, classes, notes } = await convert(folder, (own) =>
-        openLabelImages(src, 'nucleus', 'rgb', own),
+        openLabelImages(src, { className: 'nucleus' }, own),
       );
       assert.deepEqual(classes, ['nucleus']);
       assert.deepEqual(maps[0], labels);
@@ -325,9 +326,7 @@ describe('import of label images', () => {
         writeTestImage(path.join(src, 'a.tif'));
         writeTiff(path.join(src, 'a_labels.tif'), labels, size);
         fs.writeFileSync(path.join(src, name), text);
-        const { maps, classes, notes } = await convert(folder, (own) =>
-          openLabelImages(src, 'cell', 'rgb', own),
-        );
+        const { maps, classes, notes } = await convert(folder, (own) => openLabelImages(src, {}, own));
         assert.deepEqual(classes, ['a', 'b']);
         assert.deepEqual([areas(maps[0]), areas(maps[1])], [[20], [24]]);
         assert.deepEqual(
@@ -338,7 +337,7 @@ describe('import of label images', () => {
     }
   });
 
-  it('takes what Cellpose saves, and refuses its pickle with the way out', async () => {
+  it('takes what Cellpose saves, and refuses a pickle that is none of its own', async () => {
     await withTemporaryFolder(async (folder) => {
       const src = path.join(folder, 'src');
       writeTestImage(path.join(src, 'a.tif'));
@@ -347,15 +346,17 @@ describe('import of label images', () => {
         .toColourspace('grey16')
         .png();
       fs.writeFileSync(path.join(src, 'a_cp_masks.png'), await png.toBuffer());
-      fs.writeFileSync(path.join(src, 'a_seg.npy'), '\x93NUMPY');
-      const { maps, classes } = await convert(folder, (own) => openCellpose(src, 'cell', 'rgb', own));
+      // A pickle that would run a command: a name that no array needs.
+      const header = "{'descr': '|O', 'fortran_order': False, 'shape': (), }".padEnd(117).concat('\n');
+      const head = Buffer.from(`\x93NUMPY\x01\x00\x76\x00${header}`, 'latin1');
+      const pickle = Buffer.from('\x80\x03cos\nsystem\nX\x02\x00\x00\x00ls\x85R.', 'latin1');
+      fs.writeFileSync(path.join(src, 'a_seg.npy'), Buffer.concat([head, pickle]));
+      const { maps, classes } = await convert(folder, (own) => openCellpose(src, {}, own));
       assert.deepEqual([classes, maps[0]], [['cell'], labels]);
       fs.rmSync(path.join(src, 'a_cp_masks.png'));
-      const refused = importDataset(path.join(folder, 'out2'), (own) =>
-        openCellpose(src, 'cell', 'rgb', own),
-      );
+      const refused = importDataset(path.join(folder, 'out2'), (own) => openCellpose(src, {}, own));
       await assert.rejects(refused, (error: { message: string; where?: string; fix?: string }) => {
-        assert.match(error.message, /is a Python pickle/);
+        assert.match(error.message, /its pickle names os\.system.*refused, nothing was run/);
         assert.match(error.where ?? '', /a_seg\.npy$/);
         assert.match(error.fix ?? '', /Save masks as PNG\/tif/);
         return true;
@@ -408,9 +409,7 @@ describe('import of QuPath', () => {
       for (const document of [{ type: 'FeatureCollection', features }, features]) {
         fs.writeFileSync(path.join(src, 'a.geojson'), JSON.stringify(document));
         fs.rmSync(path.join(folder, 'out'), { recursive: true, force: true });
-        const { maps, ignore, classes, notes } = await convert(folder, (own) =>
-          openQuPath(src, 'cell', 'rgb', own),
-        );
+        const { maps, ignore, classes, notes } = await convert(folder, (own) => openQuPath(src, {}, own));
         assert.deepEqual(classes, ['Immune cells', 'Tumor', 'cell']);
         // 36 - 4; 4 + 6; 9; 100: squares of whole pixels.
         assert.deepEqual(
@@ -435,7 +434,7 @@ describe('import of ImageJ', () => {
       const src = path.join(folder, 'src');
       writeTestImage(path.join(src, 'a.tif'));
       fs.copyFileSync(fixturePath('exchange', 'rois.zip'), path.join(src, 'a_RoiSet.zip'));
-      const { maps, classes, notes } = await convert(folder, (own) => openImageJ(src, 'cell', 'rgb', own));
+      const { maps, classes, notes } = await convert(folder, (own) => openImageJ(src, {}, own));
       assert.deepEqual(classes, ['cell', 'group3']);
       const [square, rectangle, oval] = areas(maps[0]);
       // 10 x 6 and 6 x 4 pixels; an ellipse of half axes 6 and 4 has 75.4.
@@ -456,7 +455,7 @@ describe('import of ImageJ', () => {
       writeTestImage(path.join(src, 'a.tif'));
       fs.writeFileSync(path.join(src, 'a.zip'), 'no zip');
       const run = async (): Promise<unknown> =>
-        await importDataset(path.join(folder, 'out'), (own) => openImageJ(src, 'cell', 'rgb', own));
+        await importDataset(path.join(folder, 'out'), (own) => openImageJ(src, {}, own));
       await assert.rejects(run(), /cannot be read as a zip/);
       fs.rmSync(path.join(src, 'a.zip'));
       fs.writeFileSync(path.join(src, 'a.roi'), Buffer.concat([Buffer.from('Iout'), Buffer.alloc(10)]));
@@ -476,12 +475,12 @@ describe('imports', () => {
         { width: WIDTH, height: HEIGHT },
       );
       const out = path.join(folder, 'out');
-      await importDataset(out, (own) => openCellpose(src, 'cell', 'bgr', own));
+      await importDataset(out, (own) => openCellpose(src, { channelOrder: 'bgr' }, own));
       const check = await checkDataset(out);
       assert.deepEqual(check.classes, { cell: { images: 1, instances: 3, areaMedian: 1, small: 3 } });
       assert.equal((await openDataset(out)).channelOrder, 'bgr');
       await assert.rejects(
-        importDataset(out, (own) => openCellpose(src, 'cell', 'bgr', own)),
+        importDataset(out, (own) => openCellpose(src, { channelOrder: 'bgr' }, own)),
         { message: 'is not empty' },
       );
     });

@@ -6,13 +6,14 @@ import { createRng } from '../../../src/core/rng';
 import { openDataset } from '../../../src/data/dataset';
 import { cellFeatures, geoJson } from '../../../src/data/exporters/geojson';
 import { writeTiff } from '../../../src/data/formats/tiff/write_tiff';
+import { openCellpose } from '../../../src/data/importers/cellpose';
 import { openImageJ } from '../../../src/data/importers/imagej';
 import {
   type ForeignDataset,
   type ImportNotes,
   importDataset,
 } from '../../../src/data/importers/import_dataset';
-import { openCellpose, openLabelImages } from '../../../src/data/importers/labels';
+import { openLabelImages } from '../../../src/data/importers/labels';
 import { openQuPath } from '../../../src/data/importers/qupath';
 import { maskPolygons } from '../../../src/geometry/contour';
 import type { Instances } from '../../../src/geometry/instances';
@@ -79,12 +80,12 @@ describe('a round trip through the files of', () => {
   it('label images', () =>
     roundTrip(
       (src) => writeTiff(path.join(src, 'a_labels.tif'), mapOf(), size),
-      (src, notes) => openLabelImages(src, 'cell', 'rgb', notes),
+      (src, notes) => openLabelImages(src, {}, notes),
       [mapOf()],
     ));
 
   it('Cellpose, TIFF and PNG', async () => {
-    const open = (src: string, notes: ImportNotes): ForeignDataset => openCellpose(src, 'cell', 'rgb', notes);
+    const open = (src: string, notes: ImportNotes): ForeignDataset => openCellpose(src, {}, notes);
     await roundTrip((src) => writeTiff(path.join(src, 'a_cp_masks.tif'), mapOf(), size), open, [mapOf()]);
     const png = sharp(mapOf(), { raw: { ...size, channels: 1 } })
       .toColourspace('grey16')
@@ -115,7 +116,7 @@ describe('a round trip through the files of', () => {
         });
         fs.writeFileSync(path.join(src, 'a.geojson'), geoJson(features));
       },
-      (src, notes) => openQuPath(src, 'cell', 'rgb', notes),
+      (src, notes) => openQuPath(src, {}, notes),
       classes,
     ));
 
@@ -131,7 +132,7 @@ describe('a round trip through the files of', () => {
         assert.ok(rings.includes(1) && rings.some((count) => count > 9), rings.join(' '));
         fs.writeFileSync(path.join(src, 'a_RoiSet.zip'), roiSet(rois));
       },
-      (src, notes) => openImageJ(src, 'cell', 'rgb', notes),
+      (src, notes) => openImageJ(src, {}, notes),
       classes,
     ));
 });

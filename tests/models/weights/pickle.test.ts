@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { WeightsError } from '../../../src/core/errors';
+import type { PickleValue } from '../../../src/core/pickle';
 import { ByteCursor, ByteFile } from '../../../src/models/weights/formats/byte_file';
-import type { PickleValue } from '../../../src/models/weights/formats/pickle';
 import {
   findStateDict,
   readTorchPickle,

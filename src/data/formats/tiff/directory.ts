@@ -1,9 +1,10 @@
 import { DataError } from '../../../core/errors';
 import type { ByteSource } from './byte_source';
+import { type Directory, damaged, numbers, openDirectories, presentField } from './geotiff';
 
 export type SampleKind = 'unsigned' | 'signed' | 'float';
 
-/** One image of a TIFF file as its directory describes it. Lists are functions: they are read only when needed. */
+/** One image of a TIFF file as its directory describes it. */
 export interface TiffPage {
   readonly width: number;
   readonly height: number;
@@ -12,25 +13,30 @@ export interface TiffPage {
   /** Bits of one channel. */
   readonly bits: number;
   readonly kind: SampleKind;
-  /** 1 none, 5 LZW, 7 JPEG, 8 and 32946 Deflate, 32773 PackBits, 33003 and 33005 JPEG 2000 (Aperio). */
+  /** 1 none, 5 LZW, 7 JPEG, 8 and 32946 Deflate …: see codecs.ts. */
   readonly compression: number;
   /** 1 none, 2 horizontal differences, 3 floating point. */
   readonly predictor: number;
-  /** 0 white is zero, 1 black is zero, 2 RGB, 3 palette, 5 CMYK, 6 YCbCr. */
+  /** 0 white is zero, 1 black is zero, 2 RGB, 3 palette, 5 CMYK, 6 YCbCr, 8 CIELab. */
   readonly photometric: number;
+  /** What each channel behind the colours is: 0 unspecified, 1 alpha (colours multiplied by it), 2 alpha. */
+  readonly extraSamples: readonly number[];
   /** Channels stored one after the other instead of interleaved. */
   readonly planar: boolean;
   readonly little: boolean;
+  /** Bits of a byte stored the other way around (FillOrder 2). */
+  readonly reversedBits: boolean;
   readonly tiled: boolean;
   /** Size of a tile, or of a strip (as wide as the image). */
   readonly blockWidth: number;
   readonly blockHeight: number;
-  offsets(): number[];
-  byteCounts(): number[];
-  jpegTables(): Buffer;
-  /** A smaller copy of another page: a pyramid level. */
+  /** Pixels that share one pair of colour values, across and down (YCbCr). */
+  readonly subsampling: readonly [number, number];
+  /** EXIF's orientation, 1..8; 1 is upright. */
+  readonly orientation: number;
+  /** A smaller copy of another page: a pyramid level or a thumbnail. */
   readonly reduced: boolean;
-  description(): string;
+  readonly directory: Directory;
 }
 
 /** Samples of one type. */
@@ -44,144 +50,103 @@ export type SampleArray =
   | Float32Array
   | Float64Array;
 
-// TIFF 6.0 (Adobe, 1992) sections 2, 8, 15; BigTIFF: 8-byte offsets and counts, magic 43.
+/** The numbers of TIFF fields that are used here (TIFF 6.0, and its supplements). */
+export const TAG = {
+  newSubfileType: 254,
+  width: 256,
+  height: 257,
+  bits: 258,
+  compression: 259,
+  photometric: 262,
+  fillOrder: 266,
+  description: 270,
+  stripOffsets: 273,
+  orientation: 274,
+  samples: 277,
+  rowsPerStrip: 278,
+  stripByteCounts: 279,
+  xResolution: 282,
+  yResolution: 283,
+  planar: 284,
+  resolutionUnit: 296,
+  predictor: 317,
+  colorMap: 320,
+  tileWidth: 322,
+  tileHeight: 323,
+  tileOffsets: 324,
+  tileByteCounts: 325,
+  extraSamples: 338,
+  sampleFormat: 339,
+  jpegTables: 347,
+  yccCoefficients: 529,
+  yccSubsampling: 530,
+  referenceBlackWhite: 532,
+} as const;
 
-/** Bytes of one value of a field type; 0 for a type that does not exist. */
-const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
-
-const MAX_PAGES = 256;
-const MAX_ENTRIES = 4096;
-
-type Fields = Map<number, () => number[]>;
-
-interface Layout {
-  readonly source: ByteSource;
-  readonly little: boolean;
-  readonly big: boolean;
-}
-
-/** The pages (IFDs) of a TIFF file in order, sub-IFDs (pyramid levels of OME-TIFF) behind their parent. */
-export function readDirectories(source: ByteSource): TiffPage[] {
-  const head = source.read(0, Math.min(16, source.size));
-  if (head.length < 8) throw damaged(source, 'too short for a TIFF header');
-  const little = head.toString('latin1', 0, 2) === 'II';
-  const magic = little ? head.readUInt16LE(2) : head.readUInt16BE(2);
-  if (magic === 43 && head.length < 16) throw damaged(source, 'too short for a BigTIFF header');
-  const layout: Layout = { source, little, big: magic === 43 };
+/** The pages of a TIFF file in order, sub-directories (pyramid levels of OME-TIFF) behind their parent. */
+export async function readDirectories(source: ByteSource): Promise<TiffPage[]> {
+  const { little, directories } = await openDirectories(source);
   const pages: TiffPage[] = [];
-  const seen = new Set<number>();
-  let offset = layout.big ? integer64(head, 8, little) : little ? head.readUInt32LE(4) : head.readUInt32BE(4);
-  if (offset === 0) throw damaged(source, 'holds no image (no directory)');
-  while (offset !== 0 && pages.length < MAX_PAGES) {
-    if (seen.has(offset)) throw damaged(source, 'its directories form a loop');
-    seen.add(offset);
-    const { fields, next } = readFields(layout, offset);
-    pages.push(describePage(layout, fields));
-    for (const child of fields.get(330)?.() ?? []) {
-      if (seen.has(child) || pages.length >= MAX_PAGES) continue;
-      seen.add(child);
-      pages.push(describePage(layout, readFields(layout, child).fields));
-    }
-    offset = next;
-  }
+  for (const directory of directories) pages.push(await describePage(source, directory, little));
   return pages;
 }
 
-function readFields(layout: Layout, offset: number): { fields: Fields; next: number } {
-  const { source, little, big } = layout;
-  const head = source.read(offset, big ? 8 : 2);
-  const count = big ? integer64(head, 0, little) : little ? head.readUInt16LE(0) : head.readUInt16BE(0);
-  if (count === 0 || count > MAX_ENTRIES) throw damaged(source, `a directory of ${count} entries cannot be`);
-  const entryBytes = big ? 20 : 12;
-  const offsetBytes = big ? 8 : 4;
-  const entries = source.read(offset + head.length, count * entryBytes);
-  const fields: Fields = new Map();
-  for (let i = 0; i < count; i++) {
-    const at = i * entryBytes;
-    const tag = unsigned(entries, at, 2, little);
-    const type = unsigned(entries, at + 2, 2, little);
-    const n = big ? integer64(entries, at + 4, little) : unsigned(entries, at + 4, 4, little);
-    const valueAt = at + (big ? 12 : 8);
-    // Values are read only when asked for: an unknown private field may claim anything.
-    fields.set(tag, () => {
-      const bytes = (TYPE_BYTES[type] ?? 0) * n;
-      if (bytes === 0) return [];
-      const values =
-        bytes <= offsetBytes
-          ? entries.subarray(valueAt, valueAt + bytes)
-          : source.read(
-              big ? integer64(entries, valueAt, little) : unsigned(entries, valueAt, 4, little),
-              bytes,
-            );
-      return decodeValues(values, type, n, little);
-    });
-  }
-  const nextAt = offset + head.length + count * entryBytes;
-  // A file cut right behind its last directory has lost nothing that is needed.
-  const next =
-    nextAt + offsetBytes > source.size ? 0 : readOffset(source.read(nextAt, offsetBytes), big, little);
-  return { fields, next };
+/** All values of a field as numbers. */
+export async function fieldNumbers(directory: Directory, tag: number): Promise<number[]> {
+  return numbers(await directory.fileDirectory.loadValue(tag));
 }
 
-function readOffset(bytes: Buffer, big: boolean, little: boolean): number {
-  return big ? integer64(bytes, 0, little) : unsigned(bytes, 0, 4, little);
+/** The text of a field; '' where there is none. */
+export async function fieldText(directory: Directory, tag: number): Promise<string> {
+  const value: unknown = await directory.fileDirectory.loadValue(tag);
+  return typeof value === 'string' ? value.replace(/\0+$/, '') : '';
 }
 
-function decodeValues(bytes: Buffer, type: number, count: number, little: boolean): number[] {
-  const size = TYPE_BYTES[type];
-  const out: number[] = new Array(count);
-  for (let i = 0; i < count; i++) {
-    const at = i * size;
-    if (type === 5) {
-      out[i] = unsigned(bytes, at, 4, little) / unsigned(bytes, at + 4, 4, little);
-    } else if (type === 11) out[i] = little ? bytes.readFloatLE(at) : bytes.readFloatBE(at);
-    else if (type === 12) out[i] = little ? bytes.readDoubleLE(at) : bytes.readDoubleBE(at);
-    else if (size === 8) out[i] = integer64(bytes, at, little);
-    else out[i] = unsigned(bytes, at, size, little);
-  }
-  return out;
-}
-
-function unsigned(bytes: Buffer, at: number, size: number, little: boolean): number {
-  return little ? bytes.readUIntLE(at, size) : bytes.readUIntBE(at, size);
-}
-
-function integer64(bytes: Buffer, at: number, little: boolean): number {
-  return Number(little ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
-}
-
-function describePage({ source, little }: Layout, fields: Fields): TiffPage {
-  const list = (tag: number): number[] => fields.get(tag)?.() ?? [];
-  const first = (tag: number, fallback: number): number => list(tag)[0] ?? fallback;
-  const width = first(256, 0);
-  const height = first(257, 0);
-  if (!(width > 0 && height > 0)) throw damaged(source, `claims a size of ${width} x ${height} pixels`);
-  const tiled = fields.has(324) || fields.has(322);
-  const bits = first(258, 1);
-  const samples = first(277, 1);
-  if (list(258).some((value) => value !== bits))
+async function describePage(source: ByteSource, directory: Directory, little: boolean): Promise<TiffPage> {
+  const list = (tag: number): Promise<number[]> => fieldNumbers(directory, tag);
+  const first = async (tag: number, fallback: number): Promise<number> => (await list(tag))[0] ?? fallback;
+  const width = await first(TAG.width, 0);
+  const height = await first(TAG.height, 0);
+  if (!(width > 0 && height > 0 && Number.isSafeInteger(width) && Number.isSafeInteger(height)))
+    throw damaged(source, `claims a size of ${width} x ${height} pixels`);
+  const samples = await first(TAG.samples, 1);
+  if (!(samples >= 1 && samples <= 64)) throw damaged(source, `claims ${samples} channels`);
+  const allBits = await list(TAG.bits);
+  const bits = allBits[0] ?? 1;
+  if (!Number.isInteger(bits) || bits < 1 || bits > 128)
+    throw damaged(source, `claims ${bits} bits a channel`);
+  if (allBits.some((value) => value !== bits))
     throw damaged(source, 'its channels have different bit depths');
-  if (samples < 1 || samples > 64) throw damaged(source, `claims ${samples} channels`);
+  const kind = sampleKind(source, await first(TAG.sampleFormat, 1));
+  const { fileDirectory } = directory;
+  const tiled = !fileDirectory.hasTag(TAG.stripOffsets) && fileDirectory.hasTag(TAG.tileOffsets);
+  const [across = 2, down = 2] = await list(TAG.yccSubsampling);
+  // Faults 5 and 6 of geotiff.ts.
+  presentField(directory, TAG.bits, new Uint16Array(samples).fill(bits));
+  const shown = bits === 64 ? 3 : { unsigned: 1, signed: 2, float: 3 }[kind];
+  presentField(directory, TAG.sampleFormat, new Uint16Array(samples).fill(shown));
   return {
     width,
     height,
     samples,
     bits,
-    kind: sampleKind(source, first(339, 1)),
-    compression: first(259, 1),
-    predictor: first(317, 1),
-    photometric: first(262, 1),
-    planar: first(284, 1) === 2,
+    kind,
+    compression: await first(TAG.compression, 1),
+    predictor: await first(TAG.predictor, 1),
+    photometric: await first(TAG.photometric, 1),
+    extraSamples: await list(TAG.extraSamples),
+    planar: (await first(TAG.planar, 1)) === 2,
     little,
+    reversedBits: (await first(TAG.fillOrder, 1)) === 2,
     tiled,
-    blockWidth: tiled ? first(322, width) : width,
-    blockHeight: tiled ? first(323, height) : Math.min(first(278, height), height),
-    // Read by the decoder once the size has been accepted.
-    offsets: () => list(tiled ? 324 : 273),
-    byteCounts: () => list(tiled ? 325 : 279),
-    jpegTables: () => Buffer.from(list(347)),
-    reduced: (first(254, 0) & 1) === 1,
-    description: () => Buffer.from(list(270)).toString('latin1').replace(/\0+$/, ''),
+    blockWidth: tiled ? await first(TAG.tileWidth, width) : width,
+    blockHeight: tiled
+      ? await first(TAG.tileHeight, height)
+      : Math.min((await first(TAG.rowsPerStrip, height)) || height, height),
+    subsampling: [across, down],
+    orientation: await first(TAG.orientation, 1),
+    reduced: ((await first(TAG.newSubfileType, 0)) & 1) === 1,
+    directory,
   };
 }
 
@@ -189,9 +154,7 @@ function sampleKind(source: ByteSource, format: number): SampleKind {
   if (format === 1 || format === 4) return 'unsigned';
   if (format === 2) return 'signed';
   if (format === 3) return 'float';
-  throw damaged(source, `sample format ${format} is not supported (complex numbers?)`);
-}
-
-function damaged(source: ByteSource, what: string): DataError {
-  return new DataError(`not a usable TIFF file: ${what}`, { where: source.file });
+  throw new DataError(`not a usable TIFF file: sample format ${format} is not supported (complex numbers?)`, {
+    where: source.file,
+  });
 }

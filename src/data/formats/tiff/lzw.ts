@@ -3,11 +3,15 @@ const END = 257;
 
 /**
  * TIFF's LZW (TIFF 6.0 section 13): codes of 9 to 12 bits, most significant bit first, the width growing one code
- * early. Stops when `length` bytes are there, so that no stream can take more memory than its block.
+ * early. Files of before TIFF 6 have the least significant bit first and grow on time: they begin with a clear code
+ * whose first byte is 0 and whose second is odd (libtiff tells them apart by that). Stops when `length` bytes are
+ * there, so that no stream can take more memory than its block.
  *
  * @returns the number of bytes written, `length` for a whole block.
  */
 export function decodeLzw(input: Uint8Array, out: Uint8Array, length: number): number {
+  const old = input.length >= 2 && input[0] === 0 && (input[1] & 1) === 1;
+  const early = old ? 0 : 1;
   // A string of the table is a piece of the output already written: its start and its length.
   const start = new Int32Array(4096);
   const size = new Int32Array(4096);
@@ -20,11 +24,13 @@ export function decodeLzw(input: Uint8Array, out: Uint8Array, length: number): n
   let held = 0;
   for (let i = 0; at < length; ) {
     while (held < width && i < input.length) {
-      bits = ((bits << 8) | input[i++]) & 0xffffff;
+      bits = old ? bits | (input[i++] << held) : ((bits << 8) | input[i++]) & 0xffffff;
       held += 8;
     }
     if (held < width) break;
-    const code = (bits >>> (held - width)) & ((1 << width) - 1);
+    const mask = (1 << width) - 1;
+    const code = (old ? bits : bits >>> (held - width)) & mask;
+    if (old) bits >>>= width;
     held -= width;
     if (code === END) break;
     if (code === CLEAR) {
@@ -47,7 +53,7 @@ export function decodeLzw(input: Uint8Array, out: Uint8Array, length: number): n
       start[next] = previousAt;
       size[next] = previousSize + 1;
       next++;
-      if (next + 1 >= 1 << width && width < 12) width++;
+      if (next + early >= 1 << width && width < 12) width++;
     }
     previousAt = from;
     previousSize = at - from;

@@ -1,5 +1,3 @@
-import type { ByteCursor, ByteFile } from './byte_file';
-import { DTYPE_NAMES, DTYPES, type DType } from './dtype';
 import {
   PickleGlobal,
   type PickleMeaning,
@@ -7,7 +5,9 @@ import {
   PickleTuple,
   type PickleValue,
   readPickle,
-} from './pickle';
+} from '../../../core/pickle';
+import type { ByteCursor, ByteFile } from './byte_file';
+import { DTYPE_NAMES, DTYPES, type DType } from './dtype';
 
 /** A run of elements in the file that tensors look into. */
 export class TorchStorage extends PickleObject {

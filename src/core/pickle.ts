@@ -1,4 +1,13 @@
-import type { ByteCursor } from './byte_file';
+/** Bytes in order, as the reader takes them. */
+export interface PickleBytes {
+  /** The next `length` bytes; throws where there are not so many. */
+  take(length: number): Buffer;
+  byte(): number;
+  /** Text up to the next line feed. */
+  line(): string;
+  /** What an error is about. */
+  readonly file: { fail(message: string, fix?: string): Error };
+}
 
 /** A name such as `collections.OrderedDict`: never looked up, never called; `reduce` knows a few of them. */
 export class PickleGlobal {
@@ -33,6 +42,8 @@ export interface PickleMeaning {
   global(name: string): PickleValue;
   reduce(callable: PickleGlobal, args: readonly PickleValue[]): PickleValue;
   persistent(id: PickleValue): PickleValue;
+  /** Gives an object of the caller's its state. Without it, attributes of dictionaries alone are passed over. */
+  build?(object: PickleObject, state: PickleValue): void;
 }
 
 /** Real checkpoints need some twenty steps a tensor; past this a file is made to exhaust, not to hold weights. */
@@ -46,7 +57,7 @@ type Slot = PickleValue | typeof MARK;
  * Reads one pickle: the opcodes that `torch.save` writes, and no others. It builds data and runs nothing; a name
  * or an opcode off the list is an error that says what was found. Source: CPython Lib/pickletools.py.
  */
-export function readPickle(cursor: ByteCursor, meaning: PickleMeaning): PickleValue {
+export function readPickle(cursor: PickleBytes, meaning: PickleMeaning): PickleValue {
   return new PickleReader(cursor, meaning).read();
 }
 
@@ -56,7 +67,7 @@ class PickleReader {
   private containers = 0;
 
   constructor(
-    private readonly cursor: ByteCursor,
+    private readonly cursor: PickleBytes,
     private readonly meaning: PickleMeaning,
   ) {}
 
@@ -181,10 +192,14 @@ class PickleReader {
       }
       case 0x51: // BINPERSID
         return this.push(this.count(this.meaning.persistent(this.pop())));
-      case 0x62: // BUILD: only the attributes of a dictionary (a state dict's `_metadata`), which are not needed
-        this.pop();
-        if (!(this.top() instanceof Map)) throw this.refuse('attributes set on an object');
+      case 0x62: {
+        // BUILD: the state of an object, or attributes of a dictionary (a state dict's `_metadata`), which are not needed
+        const state = this.pop();
+        const object = this.top();
+        if (object instanceof PickleObject && this.meaning.build) this.meaning.build(object, state);
+        else if (!(object instanceof Map)) throw this.refuse('attributes set on an object');
         return true;
+      }
       default:
         return false;
     }
