@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
 import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
-import type { Study } from '../studies/run_study';
+import type { Study } from '../studies/study';
 import { answer, type CommonOptions, say, withCommonOptions } from './command';
 
 interface ExperimentFlags extends CommonOptions {

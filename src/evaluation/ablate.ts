@@ -9,8 +9,9 @@ import type { PredictOptions } from '../inference/predictor';
 import { DEFAULT_VIEWS } from '../inference/test_time_augmentation';
 import { sweepThresholds } from '../metrics/analysis/threshold_sweep';
 import { detectionsOf } from '../metrics/evaluation_image';
+import type { Headline } from '../metrics/headline';
 import type { PairedInterval } from '../metrics/statistics/interval';
-import { type Compared, compareEvaluations, type Headline } from './analyse';
+import { type Compared, compareEvaluations } from './analyse';
 
 /** What one step between the model and the answer does to the numbers of a data set. */
 export interface Ablation {
@@ -21,6 +22,34 @@ export interface Ablation {
   readonly byDefault: boolean;
   /** `b - a`: with the step less without it, paired by image, intervals over groups. */
   readonly effects: Readonly<Record<Headline, PairedInterval>>;
+}
+
+/** The same before it is compared: the answers without the step and with it. */
+export interface AblationAnswers extends Omit<Ablation, 'effects'> {
+  readonly without: Compared;
+  readonly with: Compared;
+}
+
+/**
+ * What each step does, over the images of all the models that were tried (the folds of a study): one list of answers each.
+ * The intervals are over groups, for these trained models.
+ */
+export function compareAblations(models: readonly (readonly AblationAnswers[])[]): Ablation[] {
+  const [first = []] = models;
+  return first.map(({ step, setting, byDefault }, i) => {
+    const all = (side: 'without' | 'with'): Compared =>
+      joinCompared(models.map((answers) => answers[i][side]));
+    return { step, setting, byDefault, effects: compareEvaluations(all('without'), all('with')) };
+  });
+}
+
+/** Answers for several sets of images as one: they count alike. */
+function joinCompared(parts: readonly Compared[]): Compared {
+  return {
+    ...parts[0],
+    set: { groundTruth: parts.flatMap(({ set }) => set.groundTruth) },
+    predictions: parts.flatMap(({ predictions }) => predictions),
+  };
 }
 
 /** An answer and the score from which it counts for PQ, AJI and F1. */
@@ -35,13 +64,18 @@ type Predict = (how: PredictOptions) => readonly Instances[];
  * Each step with and without, everything else as it is by default. Without sub-pixel masks they are pasted as torchvision
  * does; thresholds are chosen by F1 on the other groups, never on the images that they are tried on.
  */
-export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?: boolean }): Ablation[] {
+export function ablationAnswers(
+  base: Compared,
+  predict: Predict,
+  { tta = false }: { tta?: boolean },
+): AblationAnswers[] {
   const own: Answer = { predictions: base.predictions, thresholds: base.about.thresholds };
-  const row = (step: string, setting: string, a: Answer, b: Answer, byDefault = false): Ablation => ({
+  const row = (step: string, setting: string, a: Answer, b: Answer, byDefault = false): AblationAnswers => ({
     step,
     setting,
     byDefault,
-    effects: compareEvaluations(withAnswer(base, a), withAnswer(base, b)),
+    without: withAnswer(base, a),
+    with: withAnswer(base, b),
   });
   const step = (settings: Partial<RefineSettings>): Answer => ({
     ...own,

@@ -19,7 +19,7 @@ import { type RunDescription, RunFolder } from '../runs/run_folder';
 import { savedState } from '../training/checkpoint_state';
 import { groupByOf, openTrainingData } from '../training/data';
 import { loadValidationSet, type ValidationSet } from '../training/validation';
-import { type Ablation, ablate } from './ablate';
+import { type Ablation, type AblationAnswers, ablationAnswers, compareAblations } from './ablate';
 
 /** Predictions of a run on its own images, with what they were made from. */
 interface Stored {
@@ -106,6 +106,8 @@ export interface Evaluation {
   readonly atModelLimit: number;
   /** With `ablate`: what each step after the model does. */
   readonly ablation?: readonly Ablation[];
+  /** The answers that it was made of: those of several models can be compared together. */
+  readonly ablationAnswers?: readonly AblationAnswers[];
 }
 
 /** Predicts and scores; by default the run's own split, part `val`. Takes a run folder or a portable model file. */
@@ -131,7 +133,9 @@ export async function evaluateRun(where: string, options: EvaluateOptions = {}):
     if (folder && !kept) writeStored(folder, of, predictions);
     const scores = score(about, set, predictions, options);
     const evaluation = { run, about, source, dataset, ids, set, predictions, ...scores };
-    return options.ablate ? { ...evaluation, ablation: ablate(evaluation, predict, options) } : evaluation;
+    if (!options.ablate) return evaluation;
+    const answers = ablationAnswers(evaluation, predict, options);
+    return { ...evaluation, ablation: compareAblations([answers]), ablationAnswers: answers };
   } finally {
     model.dispose();
   }

@@ -2,7 +2,9 @@ import { findExperiment } from '../config/experiments';
 import type { PresetName } from '../config/schema';
 import { startRun } from '../runs/executors/child_process';
 import type { FinishedRun, TrainRunOptions } from '../runs/executors/in_process';
-import { runStudy, type Study, type StudyOptions } from '../studies/run_study';
+import { runStudy, type StudyOptions } from '../studies/run_study';
+import type { Study } from '../studies/study';
+import { trainInTurn } from '../studies/train_runs';
 import { savedState } from '../training/checkpoint_state';
 import { showLive } from './live';
 
@@ -21,7 +23,7 @@ export async function openStudy(name: string, { data, ...options }: NotebookStud
     experiment: findExperiment(name),
     ...options,
     data: data || undefined,
-    train: trainShown,
+    train: trainInTurn(trainShown),
   });
   // Only a signal to this process ends it early, and then nobody waits for the answer.
   return study as Study;

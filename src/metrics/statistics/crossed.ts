@@ -1,0 +1,252 @@
+/**
+ * Differences between variants with all that is random in them: the groups of images, and training.
+ *
+ * Letters: v variant, s training (seed), g group, f fold; G groups, F folds, K trainings a variant.
+ * Model of a statistic's pseudo-values:  y[v,s,g] = mean[v] + group[v,g] + training[v,s,f(g)] + rest[v,s,g],
+ * where without folds one model is scored on every group (F = 1), and with folds each group by the model of its own fold.
+ *
+ * Variance of a difference of two variants, K trainings each:
+ *   var(group[b] - group[a]) / G  +  2 h var(training) / K  +  2 var(rest) / (G K),     h = sum over folds of (n_f / G)^2.
+ * Each part is estimated without bias from mean squares, as in any two-way layout with random effects (Brennan,
+ * Generalizability Theory, 2001, chapter 3; Owen, The pigeonhole bootstrap, 2007, for why resampling both ways as it stands
+ * counts `rest` twice); the degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946).
+ */
+import { type Estimate, variance } from './interval';
+
+/** One statistic of one variant. */
+export interface Trained {
+  /** [trainings] over all groups. */
+  readonly values: readonly number[];
+  /** [trainings][groups] */
+  readonly pseudo: readonly Float64Array[];
+}
+
+/** How groups and trained models meet. */
+export interface Layout {
+  readonly groups: number;
+  /** [groups] the fold whose model scores the group; null: every model scores every group. */
+  readonly foldOf: Int32Array | null;
+}
+
+/** What training again changes in a statistic over all groups of a data set. Variances of one training of one variant. */
+export interface TrainingNoise {
+  /** Between trainings, of the statistic. */
+  readonly variance: number;
+  readonly freedom: number;
+  /** The part of it that differs from group to group and is in the spread of groups already: var(rest) / G. */
+  readonly interaction: number;
+  readonly interactionFreedom: number;
+}
+
+/**
+ * Training noise pooled over the variants that were trained more than once; null where none was. Taken to be the same for
+ * all variants of an experiment.
+ */
+export function poolTrainingNoise(variants: readonly Trained[]): TrainingNoise | null {
+  let [between, freedom, rest, restFreedom] = [0, 0, 0, 0];
+  for (const { values, pseudo } of variants) {
+    const [trainings, groups] = [values.length, pseudo[0]?.length ?? 0];
+    if (trainings < 2) continue;
+    between += variance(values) * (trainings - 1);
+    freedom += trainings - 1;
+    rest += residualSquares(pseudo) / groups;
+    restFreedom += (trainings - 1) * (groups - 1);
+  }
+  if (freedom === 0) return null;
+  return {
+    variance: between / freedom,
+    freedom,
+    interaction: rest / restFreedom,
+    interactionFreedom: restFreedom,
+  };
+}
+
+/** Sum of squares of what neither the training nor the group explains. */
+function residualSquares(pseudo: readonly Float64Array[]): number {
+  const groupMeans = meanOf(pseudo);
+  const all = average(groupMeans);
+  let sum = 0;
+  for (const row of pseudo) {
+    const own = average(row);
+    for (let g = 0; g < row.length; g++) sum += (row[g] - own - groupMeans[g] + all) ** 2;
+  }
+  return sum;
+}
+
+/** An estimated part of a variance: its share in the sum, the mean square, and the degrees of freedom of that. */
+interface Part {
+  readonly share: number;
+  readonly square: number;
+  readonly freedom: number;
+}
+
+/** The sum of the parts with its degrees of freedom; never under `least`, which is known to be in it. */
+function combine(
+  parts: readonly Part[],
+  least: Part,
+): { readonly variance: number; readonly freedom: number } {
+  const used = parts.filter(({ share, freedom }) => share !== 0 && freedom > 0);
+  const sum = used.reduce((total, { share, square }) => total + share * square, 0);
+  if (!(sum > least.share * least.square))
+    return { variance: least.share * least.square, freedom: least.freedom };
+  const spread = used.reduce(
+    (total, { share, square, freedom }) => total + (share * square) ** 2 / freedom,
+    0,
+  );
+  return { variance: sum, freedom: spread === 0 ? 1 : Math.max(1, Math.min(1e6, sum ** 2 / spread)) };
+}
+
+/**
+ * The difference b - a of two variants over trainings and groups; null where training noise is in it but not known (one
+ * training a side without folds and without `noise`). `others` are all variants of the study scored in the same folds,
+ * a and b among them: with folds the noise of training is told from how variants differ between folds.
+ *
+ * Folds share training images, so that their models are not independent draws of a training set. The estimate is therefore
+ * of the mean difference of the models trained on folds of these images, not of models trained on a fresh set; for
+ * that the interval of independent fold models holds (Bayle et al., Cross-validation confidence intervals for test
+ * error, NeurIPS 2020). What another set of training images would change is not in it (Bates, Hastie and Tibshirani, JASA 2024;
+ * Nadeau and Bengio, Machine Learning 52, 2003).
+ */
+export function crossedDifference(
+  a: Trained,
+  b: Trained,
+  layout: Layout,
+  context: { readonly noise: TrainingNoise | null; readonly others?: readonly Trained[] },
+): Estimate | null {
+  const value = average(b.values) - average(a.values);
+  const [first, second] = [meanOf(a.pseudo), meanOf(b.pseudo)];
+  const difference = second.map((y, g) => y - first[g]);
+  const { groups, foldOf } = layout;
+  if (foldOf !== null) {
+    const others = (context.others ?? [a, b]).map(({ pseudo }) => meanOf(pseudo));
+    return { value, ...foldedError(difference, others.length < 2 ? [first, second] : others, foldOf) };
+  }
+  const { noise } = context;
+  if (noise === null) return null;
+  const times = 1 / a.values.length + 1 / b.values.length;
+  return { value, ...crossedError(difference, noise, times, groups) };
+}
+
+/** A variant's own value over trainings and groups; without known noise over groups alone. */
+export function crossedValue(
+  own: Trained,
+  { groups, foldOf }: Layout,
+  noise: TrainingNoise | null,
+): Estimate {
+  const value = average(own.values);
+  const y = meanOf(own.pseudo);
+  if (foldOf !== null) return { value, ...foldedError(y, null, foldOf) };
+  if (noise === null) return { value, error: Math.sqrt(variance(y) / groups), freedom: groups - 1 };
+  return { value, ...crossedError(y, noise, 1 / own.values.length, groups) };
+}
+
+/** `times`: how often the noise of one training is in the estimate. */
+function crossedError(
+  y: Float64Array,
+  noise: TrainingNoise,
+  times: number,
+  groups: number,
+): Pick<Estimate, 'error' | 'freedom'> {
+  const overGroups: Part = { share: 1 / groups, square: variance(y), freedom: groups - 1 };
+  const training: Part = { share: times, square: noise.variance, freedom: noise.freedom };
+  const twice: Part = { share: -times, square: noise.interaction, freedom: noise.interactionFreedom };
+  const larger = overGroups.share * overGroups.square > times * noise.variance ? overGroups : training;
+  const { variance: total, freedom } = combine([overGroups, training, twice], larger);
+  return { error: Math.sqrt(total), freedom };
+}
+
+/** Sums of squares of a group-wise series between and within folds. */
+function foldSquares(y: Float64Array, foldOf: Int32Array): { between: number; within: number } {
+  const { sizes } = foldSizes(foldOf);
+  const sums = new Float64Array(sizes.length);
+  for (let g = 0; g < y.length; g++) sums[foldOf[g]] += y[g];
+  const all = average(y);
+  let [between, within] = [0, 0];
+  for (let f = 0; f < sizes.length; f++)
+    between += sizes[f] === 0 ? 0 : sizes[f] * (sums[f] / sizes[f] - all) ** 2;
+  for (let g = 0; g < y.length; g++) within += (y[g] - sums[foldOf[g]] / sizes[foldOf[g]]) ** 2;
+  return { between, within };
+}
+
+function foldSizes(foldOf: Int32Array): { sizes: Float64Array; folds: number; h: number; n0: number } {
+  const sizes = new Float64Array(Math.max(...foldOf) + 1);
+  for (const fold of foldOf) sizes[fold]++;
+  const folds = sizes.filter((n) => n > 0).length;
+  const squares = sizes.reduce((sum, n) => sum + n * n, 0);
+  const G = foldOf.length;
+  return { sizes, folds, h: squares / (G * G), n0: (G - squares / G) / (folds - 1) };
+}
+
+/**
+ * With folds: the spread over all groups, and what it leaves out of the noise that the groups of a fold share. The noise is
+ * pooled over all contrasts of the variants (`others`; null: from `y` alone), the spread is the comparison's own.
+ */
+function foldedError(
+  y: Float64Array,
+  others: readonly Float64Array[] | null,
+  foldOf: Int32Array,
+): Pick<Estimate, 'error' | 'freedom'> {
+  const G = y.length;
+  const { folds, h, n0 } = foldSizes(foldOf);
+  const own = foldSquares(y, foldOf);
+  const [inside, among] = [G - folds, folds - 1];
+  const spread: Part = { share: 1 / G, square: (own.between + own.within) / (G - 1), freedom: G - 1 };
+  if (inside <= 0) return { error: Math.sqrt(spread.share * spread.square), freedom: spread.freedom };
+  // Contrasts are of unit length, in which noise has the variance of one model; a difference of two has length sqrt 2.
+  const length = others === null ? 1 : 2;
+  const contrasts = others === null ? 1 : others.length - 1;
+  const missing = (length * (h - (1 - h) / (G - 1))) / n0;
+  const ownShare = missing / contrasts / length;
+  const ownParts: Part[] = [
+    { share: among / (G * (G - 1)) + ownShare, square: own.between / among, freedom: among },
+    { share: inside / (G * (G - 1)) - ownShare, square: own.within / inside, freedom: inside },
+  ];
+  if (others === null || contrasts === 1) {
+    // With folds of one size this is Student's interval of their means: only those say what models add.
+    const sum = ownParts.reduce((total, part) => total + part.share * part.square, 0);
+    return { error: Math.sqrt(Math.max(sum, own.between / among / G)), freedom: among };
+  }
+  const pooled = contrastSquares(others, foldOf);
+  const [between, within] = [among, inside].map((n) => (contrasts - 1) * n);
+  const share = (missing * (contrasts - 1)) / contrasts;
+  const { variance: total, freedom } = combine(
+    [
+      ...ownParts,
+      { share, square: Math.max(0, pooled.between - own.between / 2) / between, freedom: between },
+      { share: -share, square: Math.max(0, pooled.within - own.within / 2) / within, freedom: within },
+    ],
+    spread,
+  );
+  return { error: Math.sqrt(total), freedom };
+}
+
+/** Sums of squares between and within folds of what is left of the variants after the mean of each group is taken out. */
+function contrastSquares(
+  variants: readonly Float64Array[],
+  foldOf: Int32Array,
+): { between: number; within: number } {
+  const mean = meanOf(variants);
+  let [between, within] = [0, 0];
+  for (const y of variants) {
+    const found = foldSquares(
+      y.map((value, g) => value - mean[g]),
+      foldOf,
+    );
+    between += found.between;
+    within += found.within;
+  }
+  return { between, within };
+}
+
+/** [groups] the mean over rows. */
+function meanOf(rows: readonly Float64Array[]): Float64Array {
+  const mean = new Float64Array(rows[0].length);
+  for (const row of rows) for (let g = 0; g < row.length; g++) mean[g] += row[g] / rows.length;
+  return mean;
+}
+
+function average(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}
