@@ -5,8 +5,13 @@ import { intervalFigure, thresholdFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
 import type { ComparedClaim, ComparedVariant, StudyComparison } from '../studies/comparison';
 import { findingsOf } from '../studies/findings';
-import { nameOf } from '../studies/run_study';
-import type { RunCurves, Study, StudyFindings, VariantSettings } from '../studies/study';
+import {
+  nameOf,
+  type RunCurves,
+  type Study,
+  type StudyFindings,
+  type VariantSettings,
+} from '../studies/study';
 import {
   claimCells,
   failureCells,
@@ -24,9 +29,9 @@ import { appliedSettings, curveFigures, figure, provenanceSection, scoresSection
 const MOST_CURVES = 12;
 
 /** The page of an experiment: what was claimed, what was found with its uncertainty, and what each run did. */
-export async function experimentPage(study: Study): Promise<string> {
+export async function experimentPage(study: Study, known?: StudyFindings): Promise<string> {
   const { experiment, comparison, runs, failures } = study;
-  const findings = await findingsOf(study);
+  const findings = known ?? (await findingsOf(study));
   const sections = await Promise.all(
     (experiment.sections ?? []).map((look) => lookSection(look, study, findings)),
   );

@@ -6,8 +6,7 @@ import { formatInterval, leavesOut, MIN_GROUPS, type PairedInterval } from '../m
 import type { ComparedClaim, ComparedVariant, StudyComparison } from '../studies/comparison';
 import { findingsOf } from '../studies/findings';
 import { costOf } from '../studies/record';
-import { nameOf } from '../studies/run_study';
-import type { Study } from '../studies/study';
+import { nameOf, type Study, type StudyFindings } from '../studies/study';
 
 /** A table: its header, then its rows; HTML and Markdown are made of the same. */
 export type Cells = readonly [header: readonly string[], rows: readonly (readonly string[])[]];
@@ -132,10 +131,10 @@ export function stepCells(ablation: readonly Ablation[]): Cells {
 }
 
 /** The tables of an experiment's page as Markdown, to be quoted. */
-export async function experimentMarkdown(study: Study): Promise<string> {
+export async function experimentMarkdown(study: Study, known?: StudyFindings): Promise<string> {
   const { experiment, comparison, data } = study;
   const sections = experiment.sections ?? [];
-  const { thresholds, refinement } = await findingsOf(study);
+  const { thresholds, refinement } = known ?? (await findingsOf(study));
   const parts = [markdownTable(variantCells(comparison))];
   if (comparison.claims.length) parts.push(markdownTable(claimCells(comparison.claims)));
   if (sections.includes('thresholds'))

@@ -4,6 +4,8 @@ import type { Experiment, PresetName } from '../config/schema';
 import { DataError, nearestName } from '../core/errors';
 import { readJson, writeFileAtomic, writeJson } from '../core/files';
 import { PACKAGE_ROOT } from '../core/package_root';
+import { HEADLINE } from '../metrics/headline';
+import { StudyIntervals } from '../metrics/statistics/study_intervals';
 import type { Tally } from '../metrics/tally';
 import { decodeTally, type EncodedTally, encodeTally } from '../metrics/tally_file';
 import { RunFolder } from '../runs/run_folder';
@@ -28,7 +30,7 @@ export interface StudyRecord {
   readonly folds: number | null;
   readonly seeds: readonly number[];
   readonly alpha: number;
-  readonly noise: CompareOptions['noise'] | null;
+  readonly noise: Study['knownNoise'];
   /** Sets of images that variants were scored on: one, unless a variant has its own. */
   readonly images: readonly ScoredImages[];
   readonly variants: readonly {
@@ -46,11 +48,7 @@ export interface StudyRecord {
 }
 
 /** The record of a study; `findings` are those of the study (`findingsOf`). */
-export function makeRecord(
-  study: Study,
-  findings: StudyFindings,
-  { noise = undefined }: Pick<CompareOptions, 'noise'> = {},
-): StudyRecord {
+export function makeRecord(study: Study, findings: StudyFindings): StudyRecord {
   const { name, claim, claims, sections } = study.experiment;
   const tallies = [...new Set(study.variants.flatMap((own) => own.tallies))];
   const keyOf = (images: ScoredImages): string => JSON.stringify(images);
@@ -63,7 +61,7 @@ export function makeRecord(
     folds: study.folds,
     seeds: study.seeds,
     alpha: study.comparison.alpha,
-    noise: noise ?? null,
+    noise: study.knownNoise,
     images: sets,
     variants: study.variants.map((own) => ({
       variant: own.variant,
@@ -114,6 +112,7 @@ export function openRecord(record: StudyRecord): Study {
       noise: noise ?? undefined,
     }),
     evaluations: [],
+    knownNoise: noise,
     findings: record.findings,
   };
 }
@@ -176,6 +175,34 @@ export function recordText(record: StudyRecord): string {
 export function readCosts(dir = RECORDS): Readonly<Record<string, StudyCost>> {
   const file = path.join(dir, COSTS);
   return fs.existsSync(file) ? readJson<Record<string, StudyCost>>(file) : {};
+}
+
+/**
+ * Training noise that the recorded study of an experiment tells, for runs of the same preset on the same data with one
+ * split; undefined where none does.
+ */
+export function noiseKnownOf(
+  name: string,
+  { preset, data, folds }: { preset: PresetName; data?: string; folds?: number },
+  dir = RECORDS,
+): CompareOptions['noise'] {
+  if (folds !== undefined || data === undefined || !recordNames(dir).includes(name)) return undefined;
+  const record = readRecord(name, dir);
+  if (
+    record.folds !== null ||
+    record.preset !== preset ||
+    record.data.name !== path.basename(path.resolve(data))
+  )
+    return undefined;
+  const { variants } = openRecord(record);
+  const alike = variants.filter(({ images }) => images === variants[0].images);
+  const study = new StudyIntervals({ ...alike[0].images, tallies: alike.map(({ tallies }) => tallies) });
+  return Object.fromEntries(
+    HEADLINE.flatMap(({ key }) => {
+      const { noise } = study.noise(key);
+      return noise ? [[key, noise]] : [];
+    }),
+  );
 }
 
 /** Seconds that the runs of a study took, as their logs say. */

@@ -14,7 +14,8 @@ import { readProvenance } from '../runs/provenance';
 import { RunFolder } from '../runs/run_folder';
 import { compareVariants, type ScoredImages, type VariantTallies } from './comparison';
 import { type FoldFiles, prepareFolds } from './folds';
-import type { Study, StudyData, StudyFailure, StudyRun } from './study';
+import { finishedRun } from './side_by_side';
+import { nameOf, type Study, type StudyData, type StudyFailure } from './study';
 import { type RunRequest, type TrainedRequest, type TrainRequests, trainInTurn } from './train_runs';
 
 export interface StudyOptions
@@ -50,8 +51,13 @@ export async function runStudy(options: StudyOptions): Promise<Study | null> {
   const requests = names.flatMap((variant) =>
     (options.seedsOf?.[variant] ?? seeds).flatMap((seed) => requestsOf(options, variant, seed, folds)),
   );
-  const trained = await train(requests, { interrupted: options.interrupted, say });
-  if (trained === null) return null;
+  const answered = await train(requests, { interrupted: options.interrupted, say });
+  if (answered === null) return null;
+  // As the run's own checkpoint says, whether it was trained now or found complete.
+  const trained = answered.map(({ request, result }) => ({
+    request,
+    result: 'run' in result ? (finishedRun(result.run) ?? result) : result,
+  }));
   const failures = failuresOf(trained);
   for (const { variant, seed, fold, message } of failures)
     say(`failed: ${nameOf({ variant, seed, fold })}: ${message}`);
@@ -97,13 +103,9 @@ export async function runStudy(options: StudyOptions): Promise<Study | null> {
     variants,
     comparison: compareVariants(variants, experiment, { preset, synthetic: data.synthetic, alpha, noise }),
     evaluations,
+    knownNoise: noise ?? null,
     findings: null,
   };
-}
-
-/** `basic, seed 0, fold 2 of 5`; folds are counted from 1 for a person. */
-export function nameOf({ variant, seed, fold }: Pick<StudyRun, 'variant' | 'seed' | 'fold'>): string {
-  return `${variant}, seed ${seed}${fold === null ? '' : `, fold ${fold + 1}`}`;
 }
 
 async function foldsOf(
@@ -132,9 +134,10 @@ function requestsOf(
   folds: FoldFiles | null,
 ): RunRequest[] {
   const base = { experiment, variant, preset, seed, data, set };
+  const config = JSON.stringify(resolveConfig(experiment, { variant, preset, seed, set }));
   return folds === null
-    ? [{ ...base, fold: null, split }]
-    : folds.files.map((file, fold) => ({ ...base, fold, split: file }));
+    ? [{ ...base, fold: null, split, decides: config }]
+    : folds.files.map((file, fold) => ({ ...base, fold, split: file, decides: `${config} ${file}` }));
 }
 
 function failuresOf(trained: readonly TrainedRequest[]): StudyFailure[] {

@@ -4,7 +4,7 @@ import type { Evaluation } from '../evaluation/evaluate';
 import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
 import type { AppliedSetting } from '../runs/applied';
 import type { FinishedRun } from '../runs/executors/in_process';
-import type { StudyComparison, VariantTallies } from './comparison';
+import type { CompareOptions, StudyComparison, VariantTallies } from './comparison';
 
 /** A run of a study. */
 export interface StudyRun extends FinishedRun {
@@ -91,6 +91,8 @@ export interface Study {
   readonly comparison: StudyComparison;
   /** Of the first variant's first seed, one a fold. */
   readonly evaluations: readonly Evaluation[];
+  /** Training noise that was taken from elsewhere; null where the study told its own. */
+  readonly knownNoise: NonNullable<CompareOptions['noise']> | null;
   /** What pages show, of a recorded study; null where it is read from the runs. */
   readonly findings: StudyFindings | null;
 }
@@ -102,4 +104,9 @@ export interface StudyCost {
   /** In steps of training, all runs together. */
   readonly seconds: number;
   readonly secondsPerRun: number;
+}
+
+/** `basic, seed 0, fold 2`; folds are counted from 1 for a person. */
+export function nameOf({ variant, seed, fold }: Pick<StudyRun, 'variant' | 'seed' | 'fold'>): string {
+  return `${variant}, seed ${seed}${fold === null ? '' : `, fold ${fold + 1}`}`;
 }

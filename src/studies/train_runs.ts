@@ -1,6 +1,7 @@
 import type { Experiment, PresetName } from '../config/schema';
 import { ConfigError, UsageError } from '../core/errors';
 import { type FinishedRun, type TrainRunOptions, trainRun } from '../runs/executors/in_process';
+import { nameOf } from './study';
 
 /** One run that a study needs. */
 export interface RunRequest {
@@ -12,6 +13,8 @@ export interface RunRequest {
   readonly data?: string;
   readonly split?: string;
   readonly set?: readonly string[];
+  /** Equal for requests that one run answers: all its settings, and its split. */
+  readonly decides: string;
 }
 
 /** A run that was asked for, and what became of it: finished, or failed with its own words. */
@@ -34,10 +37,8 @@ export function trainInTurn(
     const trained: TrainedRequest[] = [];
     for (const [i, request] of requests.entries()) {
       if (interrupted?.()) return null;
-      const { experiment, variant, seed, fold } = request;
-      const place = fold === null ? '' : `, fold ${fold + 1}`;
-      say(`${experiment.name}:${variant}, seed ${seed}${place} (${i + 1} of ${requests.length})`);
-      const { fold: _, ...run } = request;
+      say(`${request.experiment.name}:${nameOf(request)} (${i + 1} of ${requests.length})`);
+      const { fold: _fold, decides: _decides, ...run } = request;
       try {
         const result = await train({ ...run, interrupted, say });
         if (result.stopped === 'SIGINT' || result.stopped === 'SIGTERM') return null;
