@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
 import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
+import type { StudyOptions } from '../studies/run_study';
 import type { JobProgress } from '../studies/side_by_side';
 import type { Study, StudyCost } from '../studies/study';
+import type { DecidedStudy, Look } from '../studies/until_decided';
 import { answer, type CommonOptions, parseCount, say, withCommonOptions } from './command';
 
 interface ExperimentFlags extends CommonOptions {
@@ -18,6 +20,11 @@ interface ExperimentFlags extends CommonOptions {
   /** The name of the record; true: that of the experiment. */
   readonly record?: string | true;
   readonly recorded?: string | true;
+  readonly plan?: boolean;
+  readonly untilDecided?: boolean;
+  /** Seconds. */
+  readonly budget?: number;
+  readonly looks?: number;
 }
 
 /** `experiment NAME`: every variant, evaluated, compared, with its report. */
@@ -54,24 +61,64 @@ export function registerExperiment(program: Command): void {
         '--record [name]',
         'keep the study in results/studies and its numbers in results/numbers.json (default name: the experiment’s)',
       )
+      .option(
+        '--plan',
+        'how wide the intervals would be with more folds or seeds, what that costs, and which claims it decides: from the recorded study; with --data from its runs, which are made where they are lacking',
+      )
+      .option('--until-decided', 'add seeds to undecided claims until all are decided or the budget is spent')
+      .option('--budget <time>', 'with --until-decided: 3h, 90m, 2h30m (default: 1h)', parseTime)
+      .option('--looks <n>', 'with --until-decided: looks at most (default: 5)', parseCount)
       .option('--recorded [name]', 'show the study recorded in results/studies: nothing is trained')
       .option(
         '--out <file>',
         'the report, its tables beside it as Markdown (default: results/experiments/NAME-PRESET.html)',
       ),
   ).action(async (name: string, flags: ExperimentFlags) => {
-    if (flags.recorded) return await showRecorded(name, flags);
+    const { recordNames } = await import('../studies/record');
+    const planned = flags.plan && flags.data === undefined && recordNames().includes(name);
+    if (flags.recorded || planned) return await showRecorded(name, flags);
     await runExperiment(name, flags);
   });
 }
 
 async function showRecorded(name: string, flags: ExperimentFlags): Promise<void> {
   const { openRecord, readCosts, readRecord } = await import('../studies/record');
-  const recorded = flags.recorded === true ? name : (flags.recorded as string);
+  const recorded = typeof flags.recorded === 'string' ? flags.recorded : name;
   const study = openRecord(readRecord(recorded));
   const cost = readCosts()[recorded] ?? null;
+  if (flags.plan) return await showPlan(study, cost, flags);
   const page = await writeReport(study, flags.out, `${recorded}-recorded`);
   answer(flags, summary(study, cost, page), () => describe(study, cost, page));
+}
+
+async function showPlan(study: Study, cost: StudyCost | null, flags: ExperimentFlags): Promise<void> {
+  const { planStudy } = await import('../studies/plan');
+  const { formatDuration } = await import('../core/progress');
+  const plan = planStudy(study, { cost, jobs: flags.jobs });
+  answer(flags, { ...summary(study, cost, null), plan }, () =>
+    [
+      `from ${study.findings ? 'the recorded study' : 'its runs'} on ${study.data.name}: ${study.data.groups} groups, ${study.folds === null ? 'one split' : `${study.folds} folds`}, ${study.seeds.length} seeds; half-widths of 95 % intervals of differences of AP50`,
+      ...plan.now.map(
+        ({ variant, against, claimed, halfWidth }) =>
+          `now        ${variant} against ${against}, ${claimed} claimed: ±${halfWidth?.toFixed(3) ?? '?'}`,
+      ),
+      ...plan.designs.map(({ folds, seeds, runs, newRuns, seconds, claims }) =>
+        [
+          `${folds === null ? 'one split' : `${folds} folds`}, ${seeds} seed${seeds === 1 ? '' : 's'}`.padEnd(
+            20,
+          ),
+          `${runs} runs, ${newRuns} new${seconds === null ? '' : `, ${formatDuration(seconds)}`}`.padEnd(30),
+          claims
+            .map(
+              ({ variant, halfWidth, decides, likely }) =>
+                `${variant} ±${halfWidth?.toFixed(3) ?? '?'}${decides ? ' decides' : likely ? ' likely decides' : ''}`,
+            )
+            .join('; '),
+        ].join('  '),
+      ),
+      'decides: the interval cannot hold zero and the claimed size both; likely: not if the difference is what it seems now',
+    ].join('\n'),
+  );
 }
 
 async function runExperiment(name: string, flags: ExperimentFlags): Promise<void> {
@@ -94,7 +141,7 @@ async function runExperiment(name: string, flags: ExperimentFlags): Promise<void
   try {
     const { data, split, seeds, folds, jobs } = flags;
     const table = jobs === undefined ? undefined : await progressTable(jobs);
-    const study = await runStudy({
+    const base: StudyOptions = {
       experiment,
       preset,
       seeds,
@@ -107,20 +154,67 @@ async function runExperiment(name: string, flags: ExperimentFlags): Promise<void
       say: table?.say ?? say,
       train: jobs === undefined ? undefined : trainSideBySide({ jobs, onProgress: table?.show }),
       noise: noiseKnownOf(name, { preset, data, folds }),
-    });
+    };
+    const decided = flags.untilDecided ? await growUntilDecided(base, names, flags) : null;
+    const study = flags.untilDecided ? (decided?.study ?? null) : await runStudy(base);
     if (!study) {
       process.exitCode = signals.received() === 'SIGINT' ? 130 : 143;
       say('ended in order; the same command continues it');
       return;
     }
     const cost = costOf(study.runs);
+    if (flags.plan) return await showPlan(study, cost, flags);
     const page = await writeReport(study, flags.out, `${name}-${preset}`);
     if (flags.record) await record(study, cost, flags.record === true ? name : flags.record);
     if (study.failures.length > 0) process.exitCode = 1;
-    answer(flags, summary(study, cost, page), () => describe(study, cost, page));
+    const { looks, stopped } = decided ?? {};
+    answer(flags, { ...summary(study, cost, page), looks, stopped }, () =>
+      [describe(study, cost, page), ...(stopped ? [describeLooks(stopped, looks ?? [])] : [])].join('\n'),
+    );
   } finally {
     signals.stop();
   }
+}
+
+/** The study as it is when all claims are decided, or the time is spent. */
+async function growUntilDecided(
+  base: StudyOptions,
+  variants: readonly string[],
+  { jobs = 1, budget = 3600, looks }: ExperimentFlags,
+): Promise<DecidedStudy<Study> | null> {
+  const { runStudy } = await import('../studies/run_study');
+  const { costOf } = await import('../studies/record');
+  const { narrowing } = await import('../studies/plan');
+  const { runUntilDecided } = await import('../studies/until_decided');
+  const began = performance.now();
+  return await runUntilDecided<Study>(
+    {
+      run: async (seedsOf, alpha) => {
+        const study = await runStudy({ ...base, seedsOf, alpha });
+        return study && { study, comparison: study.comparison };
+      },
+      secondsOfSeed: ({ runs, folds }) => (costOf(runs).secondsPerRun * (folds ?? 1)) / jobs,
+      narrows: narrowing,
+    },
+    {
+      variants,
+      seeds: base.seeds ?? [0],
+      looks,
+      budget,
+      elapsed: () => (performance.now() - began) / 1000,
+      say: base.say,
+    },
+  );
+}
+
+function describeLooks(stopped: string, looks: readonly Look[]): string {
+  const last = looks[looks.length - 1];
+  const why = {
+    decided: 'all claims are decided',
+    budget: 'the budget is spent',
+    looks: 'the last look is taken',
+  }[stopped];
+  return `${why}: ${last.decided.length} decided after ${looks.length} looks, the last at ${last.alpha.toPrecision(2)} (the levels of all looks add up to 0.05)`;
 }
 
 /**
@@ -137,6 +231,15 @@ function parseSeeds(text: string): number[] {
   if (seeds.some((seed) => !Number.isSafeInteger(seed) || seed < 0))
     throw new UsageError(`--seeds ${text}: expected whole numbers with commas, for example 0,1,2`);
   return seeds;
+}
+
+/** `3h`, `90m`, `45s`, `2h30m` in seconds. */
+function parseTime(text: string): number {
+  const match = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?$/.exec(text);
+  const [hours, minutes, seconds] = (match ?? []).slice(1).map((part) => Number(part ?? 0));
+  const total = match ? hours * 3600 + minutes * 60 + seconds : 0;
+  if (!(total > 0)) throw new UsageError(`--budget ${text}: expected a time, for example 3h, 90m or 2h30m`);
+  return total;
 }
 
 /** The runs of a study on standard error: drawn over itself in a terminal, twice a minute elsewhere. */
@@ -217,7 +320,7 @@ async function record(study: Study, cost: StudyCost, name: string): Promise<void
   say(`recorded in ${writeRecord(name, makeRecord(study, await findingsOf(study)), cost)}`);
 }
 
-function summary(study: Study, cost: StudyCost | null, report: string): object {
+function summary(study: Study, cost: StudyCost | null, report: string | null): object {
   const { experiment, preset, data, folds, seeds, runs, failures, comparison, findings } = study;
   return {
     experiment: experiment.name,

@@ -16,6 +16,7 @@ import {
   claimCells,
   failureCells,
   metricCells,
+  percent,
   runCells,
   stepCells,
   thresholdCells,
@@ -83,7 +84,7 @@ export function describeIntervals({ noise, groups, comparisons, alpha }: StudyCo
     comparisons > 1
       ? ` Differences of AP50 are claimed after Holm’s correction over ${comparisons} comparisons.`
       : '';
-  return `Intervals are of ${Math.round(1000 * (1 - alpha)) / 10} %, over ${groups} groups of images ${training}.${corrected}`;
+  return `Intervals are of ${percent(1 - alpha)}, over ${groups} groups of images ${training}.${corrected}`;
 }
 
 /** Variants that ask for the same are one run: what it was asked is told once. */

@@ -14,13 +14,13 @@ export type Cells = readonly [header: readonly string[], rows: readonly (readonl
 const shown = (value: number | null): string => value?.toFixed(3) ?? '–';
 
 /** Every variant with its AP50, and what it differs by from the first. */
-export function variantCells({ rows }: Pick<StudyComparison, 'rows'>): Cells {
+export function variantCells({ rows, alpha }: Pick<StudyComparison, 'rows' | 'alpha'>): Cells {
   const several = rows.some(({ values }) => values.length > 1);
   const compared = rows.some(({ difference }) => difference);
   return [
     [
       'variant',
-      `${PRIMARY}, 95 % interval`,
+      `${PRIMARY}, ${percent(1 - alpha)} interval`,
       ...(several ? ['by seed'] : []),
       ...(compared ? ['difference to the first', ''] : []),
     ],
@@ -39,6 +39,9 @@ function comparedCells(difference: ComparedVariant['difference']): string[] {
   if (!difference) return ['', ''];
   return [formatInterval(difference), wordsOn(difference)];
 }
+
+/** `95 %`, `99.93 %`. */
+export const percent = (share: number): string => `${Number((100 * share).toFixed(2))} %`;
 
 /** What a difference says, in words. */
 export function wordsOn(difference: PairedInterval): string {

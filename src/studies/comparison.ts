@@ -114,7 +114,7 @@ export function compareVariants(
       variant: own.variant,
       metric: key,
       values: alone.values(Math.max(0, v), key),
-      interval: alone.value(Math.max(0, v), key),
+      interval: alone.value(Math.max(0, v), key, level),
       difference: v > 0 ? difference(0, v, key) : null,
     }));
   });

@@ -2,6 +2,7 @@ import * as path from 'node:path';
 import { resolveConfig } from '../config/resolve';
 import type { Experiment, ExperimentConfig, PresetName } from '../config/schema';
 import { DataError, UsageError } from '../core/errors';
+import { groupIds } from '../data/splits/groups';
 import { groupsOf, tallyOfEvaluation } from '../evaluation/analyse';
 import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
 import type { Instances } from '../geometry/instances';
@@ -12,6 +13,7 @@ import { type Tally, tallyOf } from '../metrics/tally';
 import type { TrainRunOptions } from '../runs/executors/in_process';
 import { readProvenance } from '../runs/provenance';
 import { RunFolder } from '../runs/run_folder';
+import { groupByOf } from '../training/data';
 import { compareVariants, type ScoredImages, type VariantTallies } from './comparison';
 import { type FoldFiles, prepareFolds } from './folds';
 import { finishedRun } from './side_by_side';
@@ -183,6 +185,12 @@ async function scoreRuns(
   return { tally, images: { ids, groupOf: groups, foldOf } };
 }
 
+/** Groups of all images of a run, whichever side they are on. */
+function countGroups({ run, dataset }: Evaluation): number {
+  const ids = run ? [...new Set([...run.split.train, ...run.split.val])] : dataset.ids;
+  return new Set(groupIds(dataset, ids, groupByOf(dataset, run?.config.data.groupBy)).values()).size;
+}
+
 function describeData(
   { data }: ExperimentConfig,
   [evaluation]: readonly Evaluation[],
@@ -198,6 +206,7 @@ function describeData(
     classes: evaluation?.about.classes ?? [],
     images: images.ids.length,
     groups: new Set(images.groupOf).size,
+    allGroups: evaluation ? countGroups(evaluation) : new Set(images.groupOf).size,
     hash: synthetic ? null : (readProvenance(new RunFolder(run))?.data.hash ?? null),
   };
 }

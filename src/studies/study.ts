@@ -30,6 +30,8 @@ export interface StudyData {
   readonly classes: readonly string[];
   readonly images: number;
   readonly groups: number;
+  /** Groups of all images, those that one split trains on with them. */
+  readonly allGroups: number;
   /** SHA-256 over all files of the images; null where runs do not say. */
   readonly hash: string | null;
 }

@@ -119,12 +119,15 @@ export function crossedDifference(
   const { groups, foldOf } = layout;
   if (foldOf !== null) {
     const others = (context.others ?? [a, b]).map(({ pseudo }) => meanOf(pseudo));
-    return { value, ...foldedError(difference, others.length < 2 ? [first, second] : others, foldOf) };
+    return {
+      value,
+      ...foldedError(foldSquaresOf(difference, others.length < 2 ? [first, second] : others, foldOf), foldOf),
+    };
   }
   const { noise } = context;
   if (noise === null) return null;
   const times = 1 / a.values.length + 1 / b.values.length;
-  return { value, ...crossedError(difference, noise, times, groups) };
+  return { value, ...crossedError(variance(difference), noise, times, groups) };
 }
 
 /** A variant's own value over trainings and groups; without known noise over groups alone. */
@@ -135,19 +138,19 @@ export function crossedValue(
 ): Estimate {
   const value = average(own.values);
   const y = meanOf(own.pseudo);
-  if (foldOf !== null) return { value, ...foldedError(y, null, foldOf) };
+  if (foldOf !== null) return { value, ...foldedError(foldSquaresOf(y, null, foldOf), foldOf) };
   if (noise === null) return { value, error: Math.sqrt(variance(y) / groups), freedom: groups - 1 };
-  return { value, ...crossedError(y, noise, 1 / own.values.length, groups) };
+  return { value, ...crossedError(variance(y), noise, 1 / own.values.length, groups) };
 }
 
-/** `times`: how often the noise of one training is in the estimate. */
-function crossedError(
-  y: Float64Array,
+/** `spread`: variance over groups; `times`: how often the noise of one training is in the estimate. */
+export function crossedError(
+  spread: number,
   noise: TrainingNoise,
   times: number,
   groups: number,
 ): Pick<Estimate, 'error' | 'freedom'> {
-  const overGroups: Part = { share: 1 / groups, square: variance(y), freedom: groups - 1 };
+  const overGroups: Part = { share: 1 / groups, square: spread, freedom: groups - 1 };
   const training: Part = { share: times, square: noise.variance, freedom: noise.freedom };
   const twice: Part = { share: -times, square: noise.interaction, freedom: noise.interactionFreedom };
   const larger = overGroups.share * overGroups.square > times * noise.variance ? overGroups : training;
@@ -156,7 +159,7 @@ function crossedError(
 }
 
 /** Sums of squares of a group-wise series between and within folds. */
-function foldSquares(y: Float64Array, foldOf: Int32Array): { between: number; within: number } {
+function sumsOfSquares(y: Float64Array, foldOf: Int32Array): { between: number; within: number } {
   const { sizes } = foldSizes(foldOf);
   const sums = new Float64Array(sizes.length);
   for (let g = 0; g < y.length; g++) sums[foldOf[g]] += y[g];
@@ -168,7 +171,7 @@ function foldSquares(y: Float64Array, foldOf: Int32Array): { between: number; wi
   return { between, within };
 }
 
-function foldSizes(foldOf: Int32Array): { sizes: Float64Array; folds: number; h: number; n0: number } {
+export function foldSizes(foldOf: Int32Array): { sizes: Float64Array; folds: number; h: number; n0: number } {
   const sizes = new Float64Array(Math.max(...foldOf) + 1);
   for (const fold of foldOf) sizes[fold]++;
   const folds = sizes.filter((n) => n > 0).length;
@@ -177,47 +180,72 @@ function foldSizes(foldOf: Int32Array): { sizes: Float64Array; folds: number; h:
   return { sizes, folds, h: squares / (G * G), n0: (G - squares / G) / (folds - 1) };
 }
 
+/** Mean squares of a comparison in folds, and of all contrasts of the variants but its own. */
+export interface FoldSquares {
+  readonly between: number;
+  readonly within: number;
+  /** Of unit length, one contrast's share; `contrasts` counts them, the comparison's own with them. */
+  readonly elsewhere?: { readonly between: number; readonly within: number };
+  readonly contrasts: number;
+  /** 2 for a difference of two variants, in which the noise of one model is twice; 1 for a value. */
+  readonly length: 1 | 2;
+}
+
 /**
  * With folds: the spread over all groups, and what it leaves out of the noise that the groups of a fold share. The noise is
- * pooled over all contrasts of the variants (`others`; null: from `y` alone), the spread is the comparison's own.
+ * pooled over all contrasts of the variants, the spread is the comparison's own.
  */
-function foldedError(
+export function foldedError(
+  { between, within, elsewhere, contrasts, length }: FoldSquares,
+  foldOf: Int32Array,
+): Pick<Estimate, 'error' | 'freedom'> {
+  const G = foldOf.length;
+  const { folds, h, n0 } = foldSizes(foldOf);
+  const [inside, among] = [G - folds, folds - 1];
+  if (inside <= 0) return { error: Math.sqrt(between / G), freedom: among };
+  const total = (among * between + inside * within) / (G - 1);
+  const missing = (length * (h - (1 - h) / (G - 1))) / n0;
+  const own = missing / contrasts / length;
+  const ownParts: Part[] = [
+    { share: among / (G * (G - 1)) + own, square: between, freedom: among },
+    { share: inside / (G * (G - 1)) - own, square: within, freedom: inside },
+  ];
+  if (!elsewhere || contrasts === 1) {
+    // With folds of one size this is Student's interval of their means: only those say what models add.
+    const sum = ownParts.reduce((all, part) => all + part.share * part.square, 0);
+    return { error: Math.sqrt(Math.max(sum, between / G)), freedom: among };
+  }
+  const share = (missing * (contrasts - 1)) / contrasts;
+  const { variance: sum, freedom } = combine(
+    [
+      ...ownParts,
+      { share, square: elsewhere.between, freedom: (contrasts - 1) * among },
+      { share: -share, square: elsewhere.within, freedom: (contrasts - 1) * inside },
+    ],
+    { share: 1 / G, square: total, freedom: G - 1 },
+  );
+  return { error: Math.sqrt(sum), freedom };
+}
+
+/** Mean squares of `y`, and of what the contrasts of `others` have beside it. */
+export function foldSquaresOf(
   y: Float64Array,
   others: readonly Float64Array[] | null,
   foldOf: Int32Array,
-): Pick<Estimate, 'error' | 'freedom'> {
-  const G = y.length;
-  const { folds, h, n0 } = foldSizes(foldOf);
-  const own = foldSquares(y, foldOf);
-  const [inside, among] = [G - folds, folds - 1];
-  const spread: Part = { share: 1 / G, square: (own.between + own.within) / (G - 1), freedom: G - 1 };
-  if (inside <= 0) return { error: Math.sqrt(spread.share * spread.square), freedom: spread.freedom };
-  // Contrasts are of unit length, in which noise has the variance of one model; a difference of two has length sqrt 2.
-  const length = others === null ? 1 : 2;
-  const contrasts = others === null ? 1 : others.length - 1;
-  const missing = (length * (h - (1 - h) / (G - 1))) / n0;
-  const ownShare = missing / contrasts / length;
-  const ownParts: Part[] = [
-    { share: among / (G * (G - 1)) + ownShare, square: own.between / among, freedom: among },
-    { share: inside / (G * (G - 1)) - ownShare, square: own.within / inside, freedom: inside },
-  ];
-  if (others === null || contrasts === 1) {
-    // With folds of one size this is Student's interval of their means: only those say what models add.
-    const sum = ownParts.reduce((total, part) => total + part.share * part.square, 0);
-    return { error: Math.sqrt(Math.max(sum, own.between / among / G)), freedom: among };
-  }
+): FoldSquares {
+  const { folds } = foldSizes(foldOf);
+  const [inside, among] = [y.length - folds, folds - 1];
+  const own = sumsOfSquares(y, foldOf);
+  const base = { between: own.between / among, within: inside > 0 ? own.within / inside : 0 };
+  if (others === null) return { ...base, contrasts: 1, length: 1 };
+  const contrasts = others.length - 1;
+  if (contrasts < 2 || inside <= 0) return { ...base, contrasts: 1, length: 2 };
   const pooled = contrastSquares(others, foldOf);
-  const [between, within] = [among, inside].map((n) => (contrasts - 1) * n);
-  const share = (missing * (contrasts - 1)) / contrasts;
-  const { variance: total, freedom } = combine(
-    [
-      ...ownParts,
-      { share, square: Math.max(0, pooled.between - own.between / 2) / between, freedom: between },
-      { share: -share, square: Math.max(0, pooled.within - own.within / 2) / within, freedom: within },
-    ],
-    spread,
-  );
-  return { error: Math.sqrt(total), freedom };
+  const elsewhere = {
+    between: Math.max(0, pooled.between - own.between / 2) / ((contrasts - 1) * among),
+    within: Math.max(0, pooled.within - own.within / 2) / ((contrasts - 1) * inside),
+  };
+  return { ...base, elsewhere, contrasts, length: 2 };
 }
 
 /** Sums of squares between and within folds of what is left of the variants after the mean of each group is taken out. */
@@ -228,7 +256,7 @@ function contrastSquares(
   const mean = meanOf(variants);
   let [between, within] = [0, 0];
   for (const y of variants) {
-    const found = foldSquares(
+    const found = sumsOfSquares(
       y.map((value, g) => value - mean[g]),
       foldOf,
     );
@@ -239,7 +267,7 @@ function contrastSquares(
 }
 
 /** [groups] the mean over rows. */
-function meanOf(rows: readonly Float64Array[]): Float64Array {
+export function meanOf(rows: readonly Float64Array[]): Float64Array {
   const mean = new Float64Array(rows[0].length);
   for (const row of rows) for (let g = 0; g < row.length; g++) mean[g] += row[g] / rows.length;
   return mean;

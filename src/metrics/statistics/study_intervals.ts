@@ -19,6 +19,7 @@ import {
 } from './interval';
 import { holm } from './multiple';
 import { type Grouping, numberGroups, type PseudoValues, pseudoValues } from './pseudo_values';
+import { type VarianceParts, varianceParts } from './variance_parts';
 
 /** Variants scored on the same images. */
 export interface ScoredVariants {
@@ -47,13 +48,7 @@ export class StudyIntervals {
     this.grouping = numberGroups(scored.groupOf);
     this.groups = this.grouping.count;
     this.layout = { groups: this.groups, foldOf: foldsOfGroups(this.grouping, scored.foldOf) };
-    const known = new Map<Tally, PseudoValues>();
-    const of = (tally: Tally): PseudoValues => {
-      const made = known.get(tally) ?? pseudoValues(this.grouping, headlineStatistics(tally));
-      known.set(tally, made);
-      return made;
-    };
-    this.pseudo = scored.tallies.map((list) => list.map(of));
+    this.pseudo = scored.tallies.map((list) => list.map((tally) => pseudoOf(tally, this.grouping)));
   }
 
   /** [trainings] values of one variant over all images. */
@@ -116,6 +111,17 @@ export class StudyIntervals {
     return { value, low, high, groups: this.groups, method: 't', ...base, trainingNoise, p };
   }
 
+  /** What the difference b - a varies by; null where it is not defined. */
+  parts(a: number, b: number, metric: Headline): VarianceParts | null {
+    const [first, second] = [this.trained(a, metric), this.trained(b, metric)];
+    if (!first || !second || this.groups < 2) return null;
+    const seeds = Math.min(first.values.length, second.values.length);
+    const others = [...this.scored.tallies.keys()].flatMap((v) =>
+      this.pseudo[v].length >= seeds ? (this.trained(v, metric, seeds) ?? []) : [],
+    );
+    return varianceParts(first, second, others, this.layout, this.noise(metric).noise);
+  }
+
   /** Whether two variants are one and the same runs. */
   same(a: number, b: number): boolean {
     const [first, second] = [this.scored.tallies[a], this.scored.tallies[b]];
@@ -133,6 +139,21 @@ export class StudyIntervals {
   private without(value: number | null): Interval {
     return { value, low: null, high: null, groups: this.groups, method: 'none' };
   }
+}
+
+/** A study that grows asks for the same again and again: kept while the tally is. */
+const known = new WeakMap<Tally, { readonly members: Int32Array; readonly made: PseudoValues }>();
+
+function pseudoOf(tally: Tally, grouping: Grouping): PseudoValues {
+  const kept = known.get(tally);
+  if (
+    kept?.members.length === grouping.members.length &&
+    kept.members.every((g, i) => g === grouping.members[i])
+  )
+    return kept.made;
+  const made = pseudoValues(grouping, headlineStatistics(tally));
+  known.set(tally, { members: grouping.members, made });
+  return made;
 }
 
 /** Holm's correction over the differences that are tested together: which of them are claimed, in their order. */
