@@ -14,12 +14,24 @@ export function registerRuns(program: Command): void {
     const { runsFolder } = await import('../runs/run_folder');
     const { formatDuration } = await import('../core/progress');
     const runs = listRuns(dir ?? runsFolder());
-    const line = ({ run, state, steps, totalSteps, epoch, AP50, best, secondsLeft }: RunState): string =>
+    const line = ({
+      run,
+      state,
+      steps,
+      totalSteps,
+      epoch,
+      AP50,
+      subset,
+      best,
+      secondsLeft,
+    }: RunState): string =>
       [
         state.padEnd(8),
         `step ${steps}${totalSteps === null ? '' : `/${totalSteps}`}`.padEnd(16),
         `epoch ${epoch ?? '–'}`.padEnd(10),
-        `AP50 ${AP50?.toFixed(3) ?? '–'}${best ? ` (best ${best.AP50.toFixed(3)})` : ''}`.padEnd(24),
+        `AP50 ${AP50?.toFixed(3) ?? '–'}${best ? ` (best ${best.AP50.toFixed(3)})` : ''}${AP50 !== null && subset ? ` of ${subset}` : ''}`.padEnd(
+          24,
+        ),
         secondsLeft === null ? '' : `${formatDuration(secondsLeft)} left  `,
         run,
       ].join(' ');

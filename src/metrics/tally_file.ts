@@ -1,41 +1,51 @@
 import * as zlib from 'node:zlib';
 import { DataError } from '../core/errors';
 import { F1_THRESHOLDS, type FoundCounts, type ImageCounts, type MatchCounts } from './cells/counts';
-import { IGNORED, IOU_THRESHOLDS, type RankedOutcomes, TRUE_POSITIVE } from './coco/match';
+import { FALSE_POSITIVE, IGNORED, IOU_THRESHOLDS, type RankedOutcomes, TRUE_POSITIVE } from './coco/match';
 import type { Tally } from './tally';
 
 /** A tally as text: what became of every detection in a few bits, and the counts; the same metrics to the last digit. */
 export interface EncodedTally {
   readonly images: number;
   readonly classes: number;
-  /** Base64 of bytes packed by Brotli (RFC 7932): variable-length whole numbers. */
+  /** Base64 of bytes packed by Brotli (RFC 7932): variable-length whole numbers, stream after stream. */
   readonly outcomes: string;
   readonly counts: string;
   /** The same of IEEE 754 doubles, least byte first. */
   readonly sums: string;
 }
 
+/** Like stands with like, which packs better: lengths, images of false detections, images of others, what became of those. */
+const STREAMS = 4;
+
 /**
  * Outcomes of one class are written in the order of their scores, as runs of detections that are false at every threshold
- * (their order among each other is in no metric: by image) between detections that are not (image, thresholds at which
- * they are true, at which they are ignored).
+ * (their order among each other is in no metric: by image) before each detection that is not (its image, the thresholds
+ * at which it is true, at which it is ignored). False ones after the last of these are in no metric, and left out.
  */
 export function encodeTally(tally: Tally): EncodedTally {
+  const streams = Array.from({ length: STREAMS }, () => new Writer());
+  for (const entry of tally.classes) writeOutcomes(streams, entry);
   const outcomes = new Writer();
-  for (const entry of tally.classes) writeOutcomes(outcomes, entry);
+  for (const stream of streams) outcomes.append(stream);
   const counts = new Writer();
   const sums: number[] = [];
-  for (const image of tally.cells) {
-    for (const found of [...image.perClass, image.binary, ...image.f1PerClass.flat()]) {
-      counts.number(found.tp);
-      counts.number(found.fp);
-      counts.number(found.fn);
-    }
+  const columns = tally.cells.map((image) => {
     const { groundTruth, found, shared } = image.foreground;
-    for (const value of [groundTruth, found, shared]) counts.number(value);
     sums.push(...image.perClass.map(({ iou }) => iou), image.binary.iou);
     sums.push(image.aji ?? Number.NaN, image.ajiPlus ?? Number.NaN);
-  }
+    return [
+      ...[...image.perClass, image.binary, ...image.f1PerClass.flat()].flatMap(({ tp, fp, fn }) => [
+        tp,
+        fp,
+        fn,
+      ]),
+      groundTruth,
+      found,
+      shared,
+    ];
+  });
+  for (let c = 0; c < (columns[0]?.length ?? 0); c++) for (const row of columns) counts.number(row[c]);
   return {
     images: tally.images,
     classes: tally.classes.length,
@@ -54,19 +64,24 @@ export function decodeTally(
   if (ids.length !== images || groups.length !== images)
     throw new DataError(`expected a tally of ${ids.length} images, got ${images}`);
   const ranked = new Reader(unpack(outcomes));
+  const streams = Array.from({ length: STREAMS }, () => ranked.part());
   const whole = new Reader(unpack(counts));
+  const width = 3 * (classes + 1 + F1_THRESHOLDS.length * classes) + 3;
+  const columns = Array.from({ length: width }, () => ids.map(() => whole.number()));
   const bytes = unpack(sums);
   const parts = new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   let next = 0;
   const nullable = (value: number): number | null => (Number.isNaN(value) ? null : value);
-  const entries = Array.from({ length: classes }, () => readOutcomes(ranked, images));
+  const entries = Array.from({ length: classes }, () => readOutcomes(streams, images));
   const cells = ids.map((id, i): ImageCounts => {
-    const counted = (): FoundCounts => ({ tp: whole.number(), fp: whole.number(), fn: whole.number() });
+    let column = 0;
+    const number = (): number => columns[column++][i];
+    const counted = (): FoundCounts => ({ tp: number(), fp: number(), fn: number() });
     const matched = (found: FoundCounts): MatchCounts => ({ ...found, iou: parts[next++] });
     const perClass = Array.from({ length: classes }, counted);
     const binary = counted();
     const f1PerClass = F1_THRESHOLDS.map(() => Array.from({ length: classes }, counted));
-    const foreground = { groundTruth: whole.number(), found: whole.number(), shared: whole.number() };
+    const foreground = { groundTruth: number(), found: number(), shared: number() };
     return {
       id,
       group: groups[i],
@@ -89,59 +104,68 @@ function addFound(list: readonly FoundCounts[]): FoundCounts {
   );
 }
 
-function writeOutcomes(out: Writer, { image, outcomes, positives }: RankedOutcomes): void {
-  const T = IOU_THRESHOLDS.length;
+function writeOutcomes(
+  [lengths, falseImages, images, became]: readonly Writer[],
+  { image, outcomes, positives }: RankedOutcomes,
+): void {
   const n = outcomes[0]?.length ?? 0;
-  for (const count of positives[0]) out.number(count);
-  out.number(n);
+  for (const count of positives[0]) lengths.number(count);
+  const entries: { image: number; found: number; ignored: number; before: number[] }[] = [];
   let run: number[] = [];
-  const endRun = (): void => {
-    out.number(run.length);
-    let before = 0;
-    for (const i of run.sort((a, b) => a - b)) {
-      out.number(i - before);
-      before = i;
-    }
-    run = [];
-  };
   for (let d = 0; d < n; d++) {
     let [found, ignored] = [0, 0];
-    for (let t = 0; t < T; t++) {
-      if (outcomes[t][d] === TRUE_POSITIVE) found |= 1 << t;
-      else if (outcomes[t][d] === IGNORED) ignored |= 1 << t;
+    for (const [t, table] of outcomes.entries()) {
+      if (table[d] === TRUE_POSITIVE) found |= 1 << t;
+      else if (table[d] === IGNORED) ignored |= 1 << t;
     }
-    if (found === 0 && ignored === 0) {
-      run.push(image[d]);
-      continue;
+    if (found === 0 && ignored === 0) run.push(image[d]);
+    else {
+      entries.push({ image: image[d], found, ignored, before: run.sort((a, b) => a - b) });
+      run = [];
     }
-    endRun();
-    out.number(image[d]);
-    out.number(found);
-    out.number(ignored);
   }
-  endRun();
+  lengths.number(entries.length);
+  for (const entry of entries) {
+    lengths.number(entry.before.length);
+    let last = 0;
+    for (const i of entry.before) {
+      falseImages.number(i - last);
+      last = i;
+    }
+    images.number(entry.image);
+    // One number where nothing is ignored, as nearly always.
+    became.number(2 * entry.found + (entry.ignored === 0 ? 0 : 1));
+    if (entry.ignored !== 0) became.number(entry.ignored);
+  }
 }
 
-function readOutcomes(from: Reader, images: number): RankedOutcomes {
-  const T = IOU_THRESHOLDS.length;
-  const positives = Int32Array.from({ length: images }, () => from.number());
-  const n = from.number();
-  const image = new Int32Array(n);
-  const outcomes = Array.from({ length: T }, () => new Uint8Array(n));
-  for (let d = 0; d <= n; d++) {
-    const run = from.number();
-    let before = 0;
-    for (let i = 0; i < run; i++) {
-      before += from.number();
-      image[d++] = before;
+function readOutcomes(
+  [lengths, falseImages, images, became]: readonly Reader[],
+  count: number,
+): RankedOutcomes {
+  const positives = Int32Array.from({ length: count }, () => lengths.number());
+  const image: number[] = [];
+  const found: number[] = [];
+  const ignored: number[] = [];
+  for (let left = lengths.number(); left > 0; left--) {
+    let last = 0;
+    for (let run = lengths.number(); run > 0; run--) {
+      last += falseImages.number();
+      image.push(last);
+      found.push(0);
+      ignored.push(0);
     }
-    if (d >= n) break;
-    image[d] = from.number();
-    const [found, ignored] = [from.number(), from.number()];
-    for (let t = 0; t < T; t++)
-      outcomes[t][d] = (found >> t) & 1 ? TRUE_POSITIVE : (ignored >> t) & 1 ? IGNORED : 0;
+    image.push(images.number());
+    const coded = became.number();
+    found.push(coded >> 1);
+    ignored.push(coded & 1 ? became.number() : 0);
   }
-  return { image, outcomes, positives: [positives] };
+  const outcomes = IOU_THRESHOLDS.map((_, t) =>
+    Uint8Array.from(found, (mask, d) =>
+      (mask >> t) & 1 ? TRUE_POSITIVE : (ignored[d] >> t) & 1 ? IGNORED : FALSE_POSITIVE,
+    ),
+  );
+  return { image: Int32Array.from(image), outcomes, positives: [positives] };
 }
 
 /** Whole numbers from 0, seven bits a byte, the least first (LEB128). */
@@ -157,6 +181,12 @@ class Writer {
     this.list.push(rest);
   }
 
+  /** The other's bytes, after their number. */
+  append(other: Writer): void {
+    this.number(other.list.length);
+    for (const byte of other.list) this.list.push(byte);
+  }
+
   bytes(): Uint8Array {
     return Uint8Array.from(this.list);
   }
@@ -166,6 +196,13 @@ class Reader {
   private at = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
+
+  /** What `append` has written. */
+  part(): Reader {
+    const length = this.number();
+    this.at += length;
+    return new Reader(this.bytes.subarray(this.at - length, this.at));
+  }
 
   number(): number {
     let value = 0;

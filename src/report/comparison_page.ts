@@ -5,7 +5,7 @@ import { formatInterval } from '../metrics/statistics/interval';
 import { intervalFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
 import { RunFolder } from '../runs/run_folder';
-import { subsetOf } from '../studies/findings';
+import { validationSubset } from '../runs/validation_subset';
 import { htmlPage, table } from './html';
 import { curvesSection, figure, provenanceSection, settingsSection } from './sections';
 
@@ -55,7 +55,7 @@ export async function comparisonPage(runs: readonly string[]): Promise<string> {
 function curvesOf(run: string, title: string): string {
   const folder = new RunFolder(run);
   const { config, split } = folder.describe();
-  return curvesSection(folder.metrics(), title, subsetOf(config, split));
+  return curvesSection(folder.metrics(), title, validationSubset(config, split));
 }
 
 function metricTable(

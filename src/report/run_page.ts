@@ -3,7 +3,7 @@ import { formatDuration } from '../core/progress';
 import { analyse } from '../evaluation/analyse';
 import type { Evaluation } from '../evaluation/evaluate';
 import { escapeXml } from '../plots/svg';
-import { subsetOf } from '../studies/findings';
+import { validationSubset } from '../runs/validation_subset';
 import { type Metrics, stepsOf } from '../training/metrics_log';
 import { htmlPage, picture, table } from './html';
 import { drawEvaluated, drawExamples, worstAndBest } from './images';
@@ -50,7 +50,7 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
     '<h2>The data</h2>',
     ...examples.map(({ id, png }) => picture(png, `training image ${id}, without and with its cells`)),
     '<h2>How it learned</h2>',
-    curvesSection(metrics, 'Losses', subsetOf(config, split)),
+    curvesSection(metrics, 'Losses', validationSubset(config, split)),
     '<h2>What it finds</h2>',
     scoresSection(evaluation, analysis),
     picture(await drawEvaluated(evaluation, best), `best image: ${ids[best]}`),

@@ -1,11 +1,11 @@
 import * as path from 'node:path';
-import type { ExperimentConfig } from '../config/schema';
 import { type Ablation, type AblationAnswers, compareAblations } from '../evaluation/ablate';
 import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
 import { type ClassSweep, sweepThresholds } from '../metrics/analysis/threshold_sweep';
 import { detectionsOf } from '../metrics/evaluation_image';
 import { readApplied } from '../runs/applied';
-import { type RunDescription, RunFolder } from '../runs/run_folder';
+import { RunFolder } from '../runs/run_folder';
+import { validationSubset } from '../runs/validation_subset';
 import { epochsOf, type Metrics, stepsOf } from '../training/metrics_log';
 import type { RunCurves, Study, StudyFindings, StudyRun, VariantSettings } from './study';
 
@@ -57,7 +57,7 @@ export function runCurves({ run, variant, seed, fold }: StudyRun): RunCurves {
       learningRate: mean(bin.map(({ learningRate }) => learningRate)),
     })),
     validations: validationsOf(metrics),
-    subset: subsetOf(config, split),
+    subset: validationSubset(config, split),
   };
 }
 
@@ -65,15 +65,6 @@ function validationsOf(metrics: readonly Metrics[]): RunCurves['validations'] {
   return epochsOf(metrics).flatMap(({ step, validation }) =>
     validation ? [{ step, total: validation.total, AP50: validation.AP50 }] : [],
   );
-}
-
-/** Which part of the validation images a run scores while it trains; null: all of them. */
-export function subsetOf(
-  { validation }: Pick<ExperimentConfig, 'validation'>,
-  { val }: Pick<RunDescription['split'], 'val'>,
-): string | null {
-  const { images } = validation;
-  return images === null || images >= val.length ? null : `${images} of ${val.length} validation images`;
 }
 
 function variantSettings(variant: string, runs: Study['runs']): VariantSettings | undefined {
