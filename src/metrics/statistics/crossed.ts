@@ -101,11 +101,11 @@ function combine(
  * training a side without folds and without `noise`). `others` are all variants of the study scored in the same folds,
  * a and b among them: with folds the noise of training is told from how variants differ between folds.
  *
- * Folds share training images, so that their models are not independent draws of a training set. The estimate is therefore
- * of the mean difference of the models trained on folds of these images, not of models trained on a fresh set; for
- * that the interval of independent fold models holds (Bayle et al., Cross-validation confidence intervals for test
- * error, NeurIPS 2020). What another set of training images would change is not in it (Bates, Hastie and Tibshirani, JASA 2024;
- * Nadeau and Bengio, Machine Learning 52, 2003).
+ * Folds share training images, so that their models are no independent draws of a training set. The estimate is of the mean
+ * difference of the models trained on folds of these images; for that an interval that takes fold models as independent
+ * holds (Bayle et al., Cross-validation confidence intervals for test error, NeurIPS 2020). For models trained on fresh
+ * images it need not hold (Nadeau and Bengio, Machine Learning 52, 2003; Bates, Hastie and Tibshirani, JASA 119, 2024);
+ * bench/shared_training_data.ts shows by how much, with learners that learn: by nothing that can be seen.
  */
 export function crossedDifference(
   a: Trained,

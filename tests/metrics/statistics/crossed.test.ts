@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { coverageOf, DESIGNS, falseClaims, SPREADS } from '../../../bench/interval_coverage';
+import { sharedCoverage } from '../../../bench/shared_training_data';
 import { crossedDifference, poolTrainingNoise } from '../../../src/metrics/statistics/crossed';
 import { holm, spendAlpha } from '../../../src/metrics/statistics/multiple';
 import { near } from '../helpers';
@@ -89,6 +90,13 @@ describe('differences over groups and trainings', () => {
     for (const name of Object.keys(DESIGNS))
       for (const groups of [5, 8, 14, 15, 27, 60])
         for (const spread of Object.keys(SPREADS)) held(name, groups, spread, 10_000);
+  });
+
+  it('over folds that share training data hold the true difference of learners that learn', function () {
+    this.timeout(60_000);
+    // bench/shared_training_data.ts, 2,000 studies: 95 % of both.
+    const { ofTheseModels, ofFreshData } = sharedCoverage(15, 150, 5);
+    assert(ofTheseModels >= 0.9 && ofFreshData >= 0.9, `${ofTheseModels}, ${ofFreshData}`);
   });
 
   it('claim one of seven that are not there in at most 5 % of 1,000 studies', () => {
