@@ -68,7 +68,6 @@ export { type FinishedRun, resumeRun, type TrainRunOptions, trainRun } from './r
 export { loadModel } from './runs/load_model';
 export { RunFolder } from './runs/run_folder';
 export { listRuns, type RunState } from './runs/run_list';
-export { findingsOf } from './studies/findings';
 export { planStudy } from './studies/plan';
 export { openRecord, readRecord, recordNames } from './studies/record';
 export { runStudy } from './studies/run_study';

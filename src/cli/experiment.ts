@@ -97,7 +97,7 @@ async function showPlan(study: Study, cost: StudyCost | null, flags: ExperimentF
   const plan = planStudy(study, { cost, jobs: flags.jobs });
   answer(flags, { ...summary(study, cost, null), plan }, () =>
     [
-      `from ${study.findings ? 'the recorded study' : 'its runs'} on ${study.data.name}: ${study.data.groups} groups, ${study.folds === null ? 'one split' : `${study.folds} folds`}, ${study.seeds.length} seeds; half-widths of 95 % intervals of differences of AP50`,
+      `from ${study.recorded ? 'the recorded study' : 'its runs'} on ${study.data.name}: ${study.data.groups} groups, ${study.folds === null ? 'one split' : `${study.folds} folds`}, ${study.seeds.length} seeds; half-widths of 95 % intervals of differences of AP50`,
       ...plan.now.map(
         ({ variant, against, claimed, halfWidth }) =>
           `now        ${variant} against ${against}, ${claimed} claimed: ±${halfWidth?.toFixed(3) ?? '?'}`,
@@ -116,6 +116,7 @@ async function showPlan(study: Study, cost: StudyCost | null, flags: ExperimentF
             .join('; '),
         ].join('  '),
       ),
+      ...plan.notes,
       'decides: the interval cannot hold zero and the claimed size both; likely: not if the difference is what it seems now',
     ].join('\n'),
   );
@@ -291,21 +292,18 @@ async function writeReport(study: Study, out: string | undefined, name: string):
   const { experimentMarkdown } = await import('../report/experiment_tables');
   const { writeFileAtomic } = await import('../core/files');
   const { PACKAGE_ROOT } = await import('../core/package_root');
-  const { findingsOf } = await import('../studies/findings');
   const { makeRecord, recordText } = await import('../studies/record');
   const page = out ?? path.join(PACKAGE_ROOT, 'results', 'experiments', `${name}.html`);
-  const findings = await findingsOf(study);
   const beside = (ending: string): string => page.replace(/(\.html)?$/, ending);
-  writeFileAtomic(page, await experimentPage(study, findings));
-  writeFileAtomic(beside('.md'), await experimentMarkdown(study, findings));
-  if (!study.findings) writeFileAtomic(beside('.json'), recordText(makeRecord(study, findings)));
+  writeFileAtomic(page, await experimentPage(study));
+  writeFileAtomic(beside('.md'), experimentMarkdown(study));
+  if (!study.recorded) writeFileAtomic(beside('.json'), recordText(makeRecord(study)));
   return page;
 }
 
 /** The study in results/studies, and NAME-VARIANT-PRESET-sSEED with its headline numbers for prose to cite. */
 async function record(study: Study, cost: StudyCost, name: string): Promise<void> {
   const { recordNumbers } = await import('../notebook/citations');
-  const { findingsOf } = await import('../studies/findings');
   const { makeRecord, writeRecord } = await import('../studies/record');
   const { preset, variants, comparison } = study;
   const numbers: Record<string, Record<string, number>> = {};
@@ -317,15 +315,15 @@ async function record(study: Study, cost: StudyCost, name: string): Promise<void
       );
     });
   recordNumbers(numbers);
-  say(`recorded in ${writeRecord(name, makeRecord(study, await findingsOf(study)), cost)}`);
+  say(`recorded in ${writeRecord(name, makeRecord(study), cost)}`);
 }
 
 function summary(study: Study, cost: StudyCost | null, report: string | null): object {
-  const { experiment, preset, data, folds, seeds, runs, failures, comparison, findings } = study;
+  const { experiment, preset, data, folds, seeds, runs, failures, comparison, recorded } = study;
   return {
     experiment: experiment.name,
     claim: experiment.claim,
-    recorded: findings !== null,
+    recorded,
     preset,
     data,
     folds,
@@ -339,7 +337,7 @@ function summary(study: Study, cost: StudyCost | null, report: string | null): o
 }
 
 function describe(
-  { comparison, failures, findings, data }: Study,
+  { comparison, failures, recorded, data }: Study,
   cost: StudyCost | null,
   page: string,
 ): string {
@@ -358,7 +356,7 @@ function describe(
     `${variant} against ${against}: ${verdict} (${because}); the report: ${words}`;
   const hours = cost ? `, ${cost.runs} runs in ${(cost.seconds / 3600).toFixed(1)} h of training` : '';
   return [
-    ...(findings ? [`the recorded study, on ${data.name}`] : []),
+    ...(recorded ? [`the recorded study, on ${data.name}`] : []),
     ...rows.filter(({ metric }) => metric === rows[0].metric).map(line),
     ...claims.map(claim),
     ...notes,

@@ -80,8 +80,8 @@ export interface EvaluateOptions {
   readonly tta?: boolean;
   /** How masks are drawn: between pixels and by colour, as every answer is, or pasted as torchvision pastes them. */
   readonly masks?: 'guided' | 'torchvision';
-  /** Also tells what each step after the model does to the numbers. */
-  readonly ablate?: boolean;
+  /** Also tells what each step after the model does to the numbers; or the steps of these names alone. */
+  readonly ablate?: boolean | readonly string[];
   /** Keep a run's predictions in its folder, and use those kept from the same weights and images. */
   readonly stored?: boolean;
 }
@@ -134,7 +134,8 @@ export async function evaluateRun(where: string, options: EvaluateOptions = {}):
     const scores = score(about, set, predictions, options);
     const evaluation = { run, about, source, dataset, ids, set, predictions, ...scores };
     if (!options.ablate) return evaluation;
-    const answers = ablationAnswers(evaluation, predict, options);
+    const only = options.ablate === true ? undefined : options.ablate;
+    const answers = ablationAnswers(evaluation, predict, { tta: options.tta, only });
     return { ...evaluation, ablation: compareAblations([answers]), ablationAnswers: answers };
   } finally {
     model.dispose();

@@ -4,14 +4,7 @@ import { PRIMARY } from '../metrics/headline';
 import { intervalFigure, thresholdFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
 import type { ComparedClaim, ComparedVariant, StudyComparison } from '../studies/comparison';
-import { findingsOf } from '../studies/findings';
-import {
-  nameOf,
-  type RunCurves,
-  type Study,
-  type StudyFindings,
-  type VariantSettings,
-} from '../studies/study';
+import { nameOf, type RunCurves, type Study, type VariantSettings } from '../studies/study';
 import {
   claimCells,
   failureCells,
@@ -30,15 +23,12 @@ import { appliedSettings, curveFigures, figure, provenanceSection, scoresSection
 const MOST_CURVES = 12;
 
 /** The page of an experiment: what was claimed, what was found with its uncertainty, and what each run did. */
-export async function experimentPage(study: Study, known?: StudyFindings): Promise<string> {
-  const { experiment, comparison, runs, failures } = study;
-  const findings = known ?? (await findingsOf(study));
-  const sections = await Promise.all(
-    (experiment.sections ?? []).map((look) => lookSection(look, study, findings)),
-  );
+export async function experimentPage(study: Study): Promise<string> {
+  const { experiment, comparison, runs, failures, findings } = study;
+  const sections = await Promise.all((experiment.sections ?? []).map((look) => lookSection(look, study)));
   return htmlPage(`Experiment: ${experiment.name}`, [
     experiment.claim ? `<p class="lead">The report: ${escapeXml(experiment.claim)}</p>` : '',
-    `<p>${escapeXml(describeStudy(study, findings))}</p>`,
+    `<p>${escapeXml(describeStudy(study))}</p>`,
     `<p>${escapeXml(describeIntervals(comparison))}</p>`,
     '<h2>Variants</h2>',
     table(...variantCells(comparison)),
@@ -55,21 +45,18 @@ export async function experimentPage(study: Study, known?: StudyFindings): Promi
     '<h2>Runs</h2>',
     table(...runCells(study)),
     failures.length ? `<h3>Failed</h3>${table(...failureCells(failures))}` : '',
-    study.findings ? '' : provenanceSection(runs[0].run),
+    study.recorded ? '' : provenanceSection(runs[0].run),
   ]);
 }
 
 /** What was run, on what: one paragraph. */
-export function describeStudy(
-  { data, folds, seeds, preset, findings: recorded }: Study,
-  { settings }: StudyFindings,
-): string {
+export function describeStudy({ data, folds, seeds, preset, recorded, findings }: Study): string {
   const images =
     folds === null
       ? `${data.images} validation images in ${data.groups} groups, one split`
       : `${data.images} images in ${data.groups} groups, each scored by the one of ${folds} models that has not seen its group`;
   const seed = seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}`;
-  return `${recorded ? 'The recorded study. ' : ''}Found here with ${settings[0]?.config.model.architecture ?? ''} on ${data.name}: ${images}; ${seed}, preset ${preset}. Data and model are not the report’s: its absolute values cannot be compared, only the sign and size of differences.`;
+  return `${recorded ? 'The recorded study. ' : ''}Found here with ${findings.settings[0]?.config.model.architecture ?? ''} on ${data.name}: ${images}; ${seed}, preset ${preset}. Data and model are not the report’s: its absolute values cannot be compared, only the sign and size of differences.`;
 }
 
 /** What the intervals hold. */
@@ -114,7 +101,8 @@ function differenceFigure(rows: readonly ComparedVariant[], claims: readonly Com
   );
 }
 
-async function lookSection(look: ReportSection, study: Study, findings: StudyFindings): Promise<string> {
+async function lookSection(look: ReportSection, study: Study): Promise<string> {
+  const { findings } = study;
   const [evaluation] = study.evaluations;
   if (look === 'curves') return curvesOf(findings.curves);
   if (look === 'pictures')

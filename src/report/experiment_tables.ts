@@ -4,9 +4,8 @@ import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
 import { HEADLINE, PRIMARY } from '../metrics/headline';
 import { formatInterval, leavesOut, MIN_GROUPS, type PairedInterval } from '../metrics/statistics/interval';
 import type { ComparedClaim, ComparedVariant, StudyComparison } from '../studies/comparison';
-import { findingsOf } from '../studies/findings';
 import { costOf } from '../studies/record';
-import { nameOf, type Study, type StudyFindings } from '../studies/study';
+import { nameOf, type Study } from '../studies/study';
 
 /** A table: its header, then its rows; HTML and Markdown are made of the same. */
 export type Cells = readonly [header: readonly string[], rows: readonly (readonly string[])[]];
@@ -81,9 +80,9 @@ export function metricCells(rows: readonly ComparedVariant[]): Cells {
 }
 
 /** Every run: how long, how it ended, where it is. */
-export function runCells({ runs, findings }: Pick<Study, 'runs' | 'findings'>): Cells {
+export function runCells({ runs, recorded }: Pick<Study, 'runs' | 'recorded'>): Cells {
   // A record holds no times: two runs of one study take others and find the same.
-  const timed = findings === null;
+  const timed = !recorded;
   return [
     ['run', 'steps', 'ended', ...(timed ? ['training'] : []), 'folder'],
     runs.map((own) => [
@@ -134,10 +133,10 @@ export function stepCells(ablation: readonly Ablation[]): Cells {
 }
 
 /** The tables of an experiment's page as Markdown, to be quoted. */
-export async function experimentMarkdown(study: Study, known?: StudyFindings): Promise<string> {
+export function experimentMarkdown(study: Study): string {
   const { experiment, comparison, data } = study;
   const sections = experiment.sections ?? [];
-  const { thresholds, refinement } = known ?? (await findingsOf(study));
+  const { thresholds, refinement } = study.findings;
   const parts = [markdownTable(variantCells(comparison))];
   if (comparison.claims.length) parts.push(markdownTable(claimCells(comparison.claims)));
   if (sections.includes('thresholds'))

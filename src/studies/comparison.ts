@@ -1,4 +1,6 @@
 import type { Experiment } from '../config/schema';
+import { CytobenchError } from '../core/errors';
+import type { Ablation } from '../evaluation/ablate';
 import { HEADLINE, type Headline, PRIMARY } from '../metrics/headline';
 import type { TrainingNoise } from '../metrics/statistics/crossed';
 import type { Interval, PairedInterval } from '../metrics/statistics/interval';
@@ -67,6 +69,8 @@ export interface StudyComparison {
 export interface CompareOptions extends Omit<StudySize, 'comparisons'> {
   /** Default 0.05; less at one of several looks. */
   readonly alpha?: number;
+  /** What steps after the model do to the first variant, for claims about them. */
+  readonly steps?: readonly Ablation[] | null;
   /** Training noise from elsewhere, for variants of one seed. */
   readonly noise?: Readonly<Partial<Record<Headline, TrainingNoise>>>;
 }
@@ -78,7 +82,7 @@ type Pair = readonly [a: number, b: number];
 export function compareVariants(
   variants: readonly VariantTallies[],
   { claims = [] }: Pick<Experiment, 'claims'>,
-  { preset, synthetic, alpha = 0.05, noise }: CompareOptions,
+  { preset, synthetic, alpha = 0.05, noise, steps }: CompareOptions,
 ): StudyComparison {
   const [{ images: first }] = variants;
   const comparable = variants.filter(({ images }) => images.ids.join('\n') === first.ids.join('\n'));
@@ -91,6 +95,7 @@ export function compareVariants(
   });
   const at = (name: string): number => comparable.findIndex(({ variant }) => variant === name);
   const asked = claims
+    .filter(({ step }) => step === undefined)
     .map((claim) => ({ ...claim, against: claim.against ?? variants[0].variant }))
     .filter(({ variant, against }) => at(variant) >= 0 && at(against) >= 0);
   const tested = new Map<string, PairedInterval>();
@@ -102,7 +107,11 @@ export function compareVariants(
   const unlike = pairs.filter(([a, b]) => !study.same(a, b));
   const distinct = new Map(unlike.map((pair) => [[...pair].sort().join(), pair]));
   const found = [...distinct.values()].map(([a, b]) => study.difference(a, b, PRIMARY, level));
-  for (const [i, key] of [...distinct.keys()].entries()) tested.set(key, claimDifferences(found, alpha)[i]);
+  const ofSteps = claims.flatMap((claim) =>
+    claim.step === undefined ? [] : [{ claim, effect: effectOf(claim.step, steps) }],
+  );
+  const claimed = claimDifferences([...found, ...ofSteps.map(({ effect }) => effect)], alpha);
+  for (const [i, key] of [...distinct.keys()].entries()) tested.set(key, claimed[i]);
   const difference = (a: number, b: number, metric: Headline): PairedInterval => {
     const own = study.difference(a, b, metric, level);
     return metric === PRIMARY ? { ...own, shown: tested.get([a, b].sort().join())?.shown ?? false } : own;
@@ -118,18 +127,31 @@ export function compareVariants(
       difference: v > 0 ? difference(0, v, key) : null,
     }));
   });
-  const size: StudySize = { preset, synthetic, comparisons: distinct.size };
+  const comparisons = claimed.length;
+  const size: StudySize = { preset, synthetic, comparisons };
   const judged = asked.map(({ variant, against, difference: claimed, words }): ComparedClaim => {
     const own = difference(at(against), at(variant), PRIMARY);
     return { variant, against, claimed, words, difference: own, ...verdictOn(claimed, own, size) };
+  });
+  const judgedSteps = ofSteps.map(({ claim }, i): ComparedClaim => {
+    const own = claimed[found.length + i];
+    const { variant, step = '', difference: stated, words } = claim;
+    return {
+      variant: step,
+      against: `${variant} without it`,
+      claimed: stated,
+      words,
+      difference: own,
+      ...verdictOn(stated, own, size),
+    };
   });
   const { source, noise: known } = study.noise(PRIMARY);
   return {
     groups: study.groups,
     rows,
-    claims: judged,
+    claims: [...judged, ...judgedSteps],
     noise: { source, std: known && Math.sqrt(known.variance), freedom: known?.freedom ?? null },
-    comparisons: distinct.size,
+    comparisons,
     alpha,
     notes: [
       ...variants
@@ -142,4 +164,14 @@ export function compareVariants(
         : []),
     ],
   };
+}
+
+/** What a step does to the primary metric. */
+function effectOf(step: string, steps: readonly Ablation[] | null | undefined): PairedInterval {
+  const found = steps?.find((one) => one.step === step);
+  if (!found)
+    throw new CytobenchError(`a claim is about the step "${step}", which was not tried`, {
+      fix: `Tried: ${(steps ?? []).map((one) => one.step).join(', ') || 'none'}.`,
+    });
+  return found.effects[PRIMARY];
 }

@@ -12,17 +12,24 @@ import type { RunCurves, Study, StudyFindings, StudyRun, VariantSettings } from 
 /** Points of a curve, at most. */
 const MOST_POINTS = 60;
 
-/** Read from the record, or from the runs. */
-export async function findingsOf(study: Study): Promise<StudyFindings> {
-  if (study.findings) return study.findings;
-  const sections = study.experiment.sections ?? [];
+/** Read from the runs, and from the evaluations of the first variant. */
+export async function findingsOf(study: FoundIn): Promise<StudyFindings> {
+  const { sections = [], claims = [] } = study.experiment;
+  const claimed = claims.flatMap(({ step }) => step ?? []);
   return {
     curves: distinctRuns(study.runs).map(runCurves),
     settings: study.variants.flatMap(({ variant }) => variantSettings(variant, study.runs) ?? []),
     thresholds: sections.includes('thresholds') ? sweepOf(study.evaluations) : null,
-    refinement: sections.includes('refinement') ? await refinementOf(study) : null,
+    refinement: sections.includes('refinement')
+      ? await refinementOf(study, true)
+      : claimed.length > 0
+        ? await refinementOf(study, claimed)
+        : null,
   };
 }
+
+/** What findings are read from. */
+type FoundIn = Pick<Study, 'experiment' | 'runs' | 'variants' | 'evaluations' | 'folds'>;
 
 /** Runs without those that another variant has named before. */
 export function distinctRuns(runs: readonly StudyRun[]): StudyRun[] {
@@ -101,11 +108,14 @@ export function sweepOf(evaluations: readonly Evaluation[]): ClassSweep[] {
 }
 
 /** Of all folds of the first variant's first seed. */
-async function refinementOf({ variants: [{ variant, seeds }], runs, folds }: Study): Promise<Ablation[]> {
+async function refinementOf(
+  { variants: [{ variant, seeds }], runs, folds }: FoundIn,
+  ablate: true | readonly string[],
+): Promise<Ablation[]> {
   const models: (readonly AblationAnswers[])[] = [];
   for (const { run } of runs.filter((own) => own.variant === variant && own.seed === seeds[0])) {
     const checkpoint = folds === null ? undefined : 'last';
-    const { ablationAnswers = [] } = await evaluateRun(run, { stored: true, ablate: true, checkpoint });
+    const { ablationAnswers = [] } = await evaluateRun(run, { stored: true, ablate, checkpoint });
     models.push(ablationAnswers);
   }
   return compareAblations(models);

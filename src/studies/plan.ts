@@ -1,9 +1,9 @@
 import { PRIMARY } from '../metrics/headline';
-import type { PairedInterval } from '../metrics/statistics/interval';
+import { MIN_GROUPS, type PairedInterval } from '../metrics/statistics/interval';
 import { StudyIntervals } from '../metrics/statistics/study_intervals';
 import { predictHalfWidth, type StudyDesign } from '../metrics/statistics/variance_parts';
 import type { Study, StudyCost } from './study';
-import { NO_CHANGE } from './verdict';
+import { NO_CHANGE, tooSmall } from './verdict';
 
 /** What a design would say of one claim. */
 export interface PlannedClaim {
@@ -35,6 +35,8 @@ export interface StudyPlan {
   /** Claims with their half-width as it is. */
   readonly now: readonly (Omit<PlannedClaim, 'likely'> & { readonly difference: PairedInterval })[];
   readonly designs: readonly PlannedDesign[];
+  /** What neither folds nor seeds would change. */
+  readonly notes: readonly string[];
 }
 
 export interface PlanOptions {
@@ -58,7 +60,8 @@ export function planStudy(study: Study, { cost, jobs = 1, ...options }: PlanOpti
     noise: study.knownNoise ?? undefined,
   });
   const at = (name: string): number => comparable.findIndex(({ variant }) => variant === name);
-  const claims = comparison.claims.map((claim) => ({
+  const planned = comparison.claims.filter(({ variant, against }) => at(variant) >= 0 && at(against) >= 0);
+  const claims = planned.map((claim) => ({
     ...claim,
     parts: intervals.parts(at(claim.against), at(claim.variant), PRIMARY),
   }));
@@ -99,6 +102,31 @@ export function planStudy(study: Study, { cost, jobs = 1, ...options }: PlanOpti
           }),
         };
       }),
+    notes: [
+      ...new Set(
+        comparison.claims.flatMap(({ difference }) => {
+          const { groups, trainingNoise } = difference;
+          const enough = {
+            ...difference,
+            groups: Math.max(groups, MIN_GROUPS),
+            trainingNoise: 'included',
+          } as const;
+          const size = {
+            preset: study.preset,
+            synthetic: study.data.synthetic,
+            comparisons: comparison.comparisons,
+          };
+          const small = tooSmall(trainingNoise === 'none' ? difference : enough, size);
+          return small ? [`no verdict on the report, whatever the folds and seeds: ${small}`] : [];
+        }),
+      ),
+      ...comparison.claims
+        .filter((claim) => !planned.includes(claim))
+        .map(
+          ({ variant, against }) =>
+            `${variant} against ${against} is a step after the model: more groups narrow it, seeds hardly`,
+        ),
+    ],
   };
 }
 

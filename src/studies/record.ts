@@ -47,8 +47,7 @@ export interface StudyRecord {
   readonly findings: StudyFindings;
 }
 
-/** The record of a study; `findings` are those of the study (`findingsOf`). */
-export function makeRecord(study: Study, findings: StudyFindings): StudyRecord {
+export function makeRecord(study: Study): StudyRecord {
   const { name, claim, claims, sections } = study.experiment;
   const tallies = [...new Set(study.variants.flatMap((own) => own.tallies))];
   const keyOf = (images: ScoredImages): string => JSON.stringify(images);
@@ -72,7 +71,7 @@ export function makeRecord(study: Study, findings: StudyFindings): StudyRecord {
     tallies: tallies.map(encodeTally),
     runs: study.runs.map((run) => ({ ...run, run: path.basename(run.run) })),
     failures: study.failures,
-    findings,
+    findings: study.findings,
   };
 }
 
@@ -110,10 +109,12 @@ export function openRecord(record: StudyRecord): Study {
       synthetic: data.synthetic,
       alpha,
       noise: noise ?? undefined,
+      steps: record.findings.refinement,
     }),
     evaluations: [],
     knownNoise: noise,
     findings: record.findings,
+    recorded: true,
   };
 }
 

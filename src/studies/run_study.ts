@@ -15,6 +15,7 @@ import { readProvenance } from '../runs/provenance';
 import { RunFolder } from '../runs/run_folder';
 import { groupByOf } from '../training/data';
 import { compareVariants, type ScoredImages, type VariantTallies } from './comparison';
+import { findingsOf } from './findings';
 import { type FoldFiles, prepareFolds } from './folds';
 import { finishedRun } from './side_by_side';
 import { nameOf, type Study, type StudyData, type StudyFailure } from './study';
@@ -92,21 +93,23 @@ export async function runStudy(options: StudyOptions): Promise<Study | null> {
   if (variants.length === 0) throw failed[0] ?? new UsageError(`nothing of ${experiment.name} was asked for`);
   const data = describeData(config, evaluations, variants[0], trained);
   const { alpha, noise } = options;
+  const runs = trained.flatMap(({ request: { variant, seed, fold }, result }) =>
+    'run' in result ? [{ variant, seed, fold, ...result }] : [],
+  );
+  const made = { experiment, folds: options.folds ?? null, runs, variants, evaluations };
+  const findings = await findingsOf(made);
+  const steps = findings.refinement;
+  const { synthetic } = data;
   return {
-    experiment,
+    ...made,
     preset,
     data,
-    folds: options.folds ?? null,
     seeds: [...new Set(variants.flatMap((own) => own.seeds))].sort((a, b) => a - b),
-    runs: trained.flatMap(({ request: { variant, seed, fold }, result }) =>
-      'run' in result ? [{ variant, seed, fold, ...result }] : [],
-    ),
     failures,
-    variants,
-    comparison: compareVariants(variants, experiment, { preset, synthetic: data.synthetic, alpha, noise }),
-    evaluations,
+    comparison: compareVariants(variants, experiment, { preset, synthetic, alpha, noise, steps }),
     knownNoise: noise ?? null,
-    findings: null,
+    findings,
+    recorded: false,
   };
 }
 

@@ -95,8 +95,9 @@ export interface Study {
   readonly evaluations: readonly Evaluation[];
   /** Training noise that was taken from elsewhere; null where the study told its own. */
   readonly knownNoise: NonNullable<CompareOptions['noise']> | null;
-  /** What pages show, of a recorded study; null where it is read from the runs. */
-  readonly findings: StudyFindings | null;
+  readonly findings: StudyFindings;
+  /** Opened from its record: there may be no run folder and there are no evaluations. */
+  readonly recorded: boolean;
 }
 
 /** What a study took. */

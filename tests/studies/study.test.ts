@@ -100,7 +100,10 @@ describe('an experiment', function () {
   const experiment: Experiment = {
     name: 'study',
     claim: 'It learns.',
-    claims: [{ variant: 'frozen', difference: -0.1, words: 'frozen is worse' }],
+    claims: [
+      { variant: 'frozen', difference: -0.1, words: 'frozen is worse' },
+      { variant: 'base', step: 'morphology', difference: 0.01, words: 'rounder is better' },
+    ],
     sections: ['curves', 'thresholds', 'refinement', 'pictures'],
     config: { training: { steps: 2 }, model: { box: { scoreThreshold: 0 } } },
     variants: { base: {}, frozen: { model: { freeze: ['backbone.'] } }, same: {} },
@@ -133,7 +136,13 @@ describe('an experiment', function () {
     assert.equal(fs.readdirSync(runs).length, 2);
     const same = study.comparison.rows.find((row) => row.variant === 'same' && row.metric === 'AP50');
     assert.deepEqual([same?.difference?.value, same?.difference?.shown], [0, false]);
-    const [claim] = study.comparison.claims;
+    const [claim, step] = study.comparison.claims;
+    assert.deepEqual(
+      [step.variant, step.against, step.difference.trainingNoise],
+      ['morphology', 'base without it', 'none'],
+    );
+    // frozen and morphology; the variant that is the same run has nothing to compare.
+    assert.equal(study.comparison.comparisons, 2);
     assert.deepEqual(
       [claim.verdict, claim.because],
       ['too small to tell', 'synthetic tissue is not the report’s kind of data'],
@@ -153,10 +162,10 @@ describe('an experiment', function () {
       assert.ok(page.includes(words), words);
     assert.doesNotMatch(page, /(src|href)="(?!data:|#)/);
     assert.ok(page.length < 10e6);
-    const tables = (await experimentMarkdown(study)).trim().split('\n\n');
+    const tables = experimentMarkdown(study).trim().split('\n\n');
     assert.deepEqual(
       tables.map((text) => text.split('\n').length - 2),
-      [3, 1, 4, 9, 3],
+      [3, 2, 4, 10, 3],
       'variants, claims, classes, steps, runs',
     );
     const cells = tables[0].split('\n').flatMap((line) => line.split(' | '));

@@ -115,7 +115,15 @@ export function intervals(
   statistics: Statistics,
   options: IntervalOptions = {},
 ): Interval[] {
-  const { level = 0.95, range = SHARE } = options;
+  return withEstimates(groupOf, statistics, { range: SHARE, ...options }).map(({ interval }) => interval);
+}
+
+/** Intervals with the estimates that they were made of; null where there is none. */
+function withEstimates(
+  groupOf: readonly string[],
+  statistics: Statistics,
+  { level = 0.95, range = SHARE }: IntervalOptions,
+): { readonly interval: Interval; readonly estimate: Estimate | null }[] {
   if (!(level > 0 && level < 1)) throw new CytobenchError(`level: expected a number in 0..1, got ${level}`);
   const grouping = numberGroups(groupOf);
   const { members, count: groups } = grouping;
@@ -125,16 +133,20 @@ export function intervals(
     const alone = Array.from({ length: groups }, (_, g) => only(g));
     return statistics(new Float64Array(members.length).fill(1)).map((value, s) => {
       const perGroup = alone.map((list) => list[s]);
-      return { value, low: null, high: null, groups, method: 'none', perGroup };
+      return {
+        interval: { value, low: null, high: null, groups, method: 'none', perGroup },
+        estimate: null,
+      };
     });
   }
   const { values, pseudo } = pseudoValues(grouping, statistics);
-  return values.map((value, s): Interval => {
+  return values.map((value, s) => {
     const error = Math.sqrt(variance(pseudo[s]) / groups);
     if (value === null || !Number.isFinite(error))
-      return { value, low: null, high: null, groups, method: 'none' };
-    const ends = studentInterval({ value, error, freedom: groups - 1 }, range, level);
-    return { value, ...ends, groups, method: 't' };
+      return { interval: { value, low: null, high: null, groups, method: 'none' }, estimate: null };
+    const estimate = { value, error, freedom: groups - 1 };
+    const ends = studentInterval(estimate, range, level);
+    return { interval: { value, ...ends, groups, method: 't' }, estimate };
   });
 }
 
@@ -155,12 +167,12 @@ export function pairedIntervals(
     const [first, second] = [a(weights), b(weights)];
     return first.map((value, i) => subtract(second[i], value));
   };
-  return intervals(groupOf, differences, { ...options, range }).map((interval, i) => ({
+  return withEstimates(groupOf, differences, { ...options, range }).map(({ interval, estimate }, i) => ({
     ...interval,
     a: valuesA[i],
     b: valuesB[i],
     trainingNoise: 'none',
-    p: null,
+    p: estimate && studentP(estimate, range),
     shown: leavesOut(interval, 0),
   }));
 }
