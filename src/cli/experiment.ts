@@ -268,10 +268,10 @@ async function progressTable(
       const lines = [
         `${count('done')} of ${all.length} runs done${failed}, ${count('waiting')} waiting${left === null ? '' : `, ${formatDuration(left)} left`}`,
         ...all
-          .filter(({ state }) => state === 'running' || state === 'starting')
+          .filter(({ state }) => ['starting', 'running', 'predicting'].includes(state))
           .map(
             ({ name, state, steps, totalSteps, secondsLeft }) =>
-              `  ${name.padEnd(32)} ${state === 'starting' ? 'starting' : `step ${steps}${totalSteps === null ? '' : `/${totalSteps}`}`}${secondsLeft === null ? '' : `  ${formatDuration(secondsLeft)} left`}`,
+              `  ${name.padEnd(32)} ${state !== 'running' ? state : `step ${steps}${totalSteps === null ? '' : `/${totalSteps}`}`}${secondsLeft === null ? '' : `  ${formatDuration(secondsLeft)} left`}`,
           ),
       ];
       if (terminal) clear();

@@ -8,6 +8,7 @@ import { RunFolder } from '../runs/run_folder';
 import { validationSubset } from '../runs/validation_subset';
 import { epochsOf, type Metrics, stepsOf } from '../training/metrics_log';
 import type { RunCurves, Study, StudyFindings, StudyRun, VariantSettings } from './study';
+import { scoredCheckpoint } from './train_runs';
 
 /** Points of a curve, at most. */
 const MOST_POINTS = 60;
@@ -29,7 +30,7 @@ export async function findingsOf(study: FoundIn): Promise<StudyFindings> {
 }
 
 /** What findings are read from. */
-type FoundIn = Pick<Study, 'experiment' | 'runs' | 'variants' | 'evaluations' | 'folds'>;
+type FoundIn = Pick<Study, 'experiment' | 'runs' | 'variants' | 'evaluations'>;
 
 /** Runs without those that another variant has named before. */
 export function distinctRuns(runs: readonly StudyRun[]): StudyRun[] {
@@ -109,12 +110,12 @@ export function sweepOf(evaluations: readonly Evaluation[]): ClassSweep[] {
 
 /** Of all folds of the first variant's first seed. */
 async function refinementOf(
-  { variants: [{ variant, seeds }], runs, folds }: FoundIn,
+  { variants: [{ variant, seeds }], runs }: FoundIn,
   ablate: true | readonly string[],
 ): Promise<Ablation[]> {
   const models: (readonly AblationAnswers[])[] = [];
-  for (const { run } of runs.filter((own) => own.variant === variant && own.seed === seeds[0])) {
-    const checkpoint = folds === null ? undefined : 'last';
+  for (const { run, fold } of runs.filter((own) => own.variant === variant && own.seed === seeds[0])) {
+    const checkpoint = scoredCheckpoint({ fold });
     const { ablationAnswers = [] } = await evaluateRun(run, { stored: true, ablate, checkpoint });
     models.push(ablationAnswers);
   }

@@ -19,7 +19,13 @@ import { findingsOf } from './findings';
 import { type FoldFiles, prepareFolds } from './folds';
 import { finishedRun } from './side_by_side';
 import { nameOf, type Study, type StudyData, type StudyFailure } from './study';
-import { type RunRequest, type TrainedRequest, type TrainRequests, trainInTurn } from './train_runs';
+import {
+  type RunRequest,
+  scoredCheckpoint,
+  type TrainedRequest,
+  type TrainRequests,
+  trainInTurn,
+} from './train_runs';
 
 export interface StudyOptions
   extends Pick<TrainRunOptions, 'data' | 'split' | 'set' | 'interrupted' | 'say'> {
@@ -166,8 +172,7 @@ async function scoreRuns(
   const found = new Map<string, { groundTruth: EvaluationImage; predictions: Instances }>();
   let counted: Evaluation | undefined;
   for (const run of runs) {
-    // The last checkpoint: the best one was chosen on the images that are scored here.
-    const evaluation = await evaluateRun(run, { stored: true, checkpoint: 'last' });
+    const evaluation = await evaluateRun(run, { stored: true, checkpoint: scoredCheckpoint({ fold: 0 }) });
     keep?.push(evaluation);
     counted = evaluation;
     for (const [i, id] of evaluation.ids.entries())

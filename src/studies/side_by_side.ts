@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import { CytobenchError } from '../core/errors';
@@ -8,13 +9,14 @@ import type { FinishedRun } from '../runs/executors/in_process';
 import { RunFolder } from '../runs/run_folder';
 import type { RunState } from '../runs/run_list';
 import { savedState } from '../training/checkpoint_state';
+import { predictRun, type ScoredCheckpoint } from './predict_run';
 import { nameOf } from './study';
-import type { RunRequest, TrainedRequest, TrainRequests } from './train_runs';
+import { type RunRequest, scoredCheckpoint, type TrainedRequest, type TrainRequests } from './train_runs';
 
 /** Where one run of a study stands. */
 export interface JobProgress {
   readonly name: string;
-  readonly state: 'waiting' | 'starting' | 'running' | 'done' | 'failed';
+  readonly state: 'waiting' | 'starting' | 'running' | 'predicting' | 'done' | 'failed';
   readonly steps: number;
   readonly totalSteps: number | null;
   readonly secondsLeft: number | null;
@@ -35,10 +37,12 @@ export interface SideBySideOptions {
 interface Job {
   readonly requests: readonly number[];
   readonly options: StartOptions;
+  readonly checkpoint: ScoredCheckpoint;
   readonly name: string;
   began?: number;
   took?: number;
   handle?: Promise<RunHandle>;
+  predicting?: ChildProcess;
   state?: RunState;
   result?: TrainedRequest['result'];
 }
@@ -89,7 +93,7 @@ export function trainSideBySide({
 }
 
 function makeJobs(requests: readonly RunRequest[]): Job[] {
-  const jobs = new Map<string, { requests: number[]; options: StartOptions; name: string }>();
+  const jobs = new Map<string, Job & { requests: number[] }>();
   for (const [i, request] of requests.entries()) {
     const { experiment, variant, preset, seed, data, split, set, decides } = request;
     const known = jobs.get(decides);
@@ -98,6 +102,7 @@ function makeJobs(requests: readonly RunRequest[]): Job[] {
       jobs.set(decides, {
         requests: [i],
         options: { experiment: `${experiment.name}:${variant}`, preset, seed, data, split, set },
+        checkpoint: scoredCheckpoint(request),
         name: nameOf(request),
       });
   }
@@ -122,7 +127,12 @@ async function conduct(job: Job, start: (options: StartOptions) => Promise<RunHa
       await pause(2 * TICK_MS);
       if (lockOwner(new RunFolder(dir).file('lock.json'))) await follow(attachRun(dir));
     }
-    job.result = finishedRun(dir) ?? {
+    const finished = finishedRun(dir);
+    if (finished)
+      await predictRun(dir, job.checkpoint, (child) => {
+        job.predicting = child;
+      });
+    job.result = finished ?? {
       failed: new CytobenchError('it was ended before it was complete', { where: dir }),
     };
   } catch (error) {
@@ -142,6 +152,7 @@ async function end(job: Job): Promise<void> {
   try {
     const handle = await job.handle;
     await handle?.stop();
+    job.predicting?.kill();
   } catch {
     // It never had a folder, or has failed by itself: there is nothing to end.
   }
@@ -159,11 +170,12 @@ function isRoom(jobs: readonly Job[]): boolean {
   return free > Math.max(0, ...megabytes);
 }
 
-function progressOf({ name, began, took, state, result }: Job): JobProgress {
+function progressOf({ name, began, took, state, predicting, result }: Job): JobProgress {
   const seconds = (took ?? (began === undefined ? 0 : performance.now() - began)) / 1000;
   const base = { name, steps: state?.steps ?? 0, totalSteps: state?.totalSteps ?? null, seconds };
   if (result) return { ...base, state: 'run' in result ? 'done' : 'failed', secondsLeft: null };
   if (began === undefined) return { ...base, state: 'waiting', secondsLeft: null };
+  if (predicting) return { ...base, state: 'predicting', secondsLeft: null };
   if (!state || state.state === 'new') return { ...base, state: 'starting', secondsLeft: null };
   return { ...base, state: 'running', secondsLeft: state.secondsLeft };
 }
@@ -171,7 +183,7 @@ function progressOf({ name, began, took, state, result }: Job): JobProgress {
 /** Seconds until all is done, from what those that run and have run take; null before that is known. */
 export function secondsUntilDone(jobs: readonly JobProgress[], most: number): number | null {
   const done = jobs.filter(({ state }) => state === 'done').map(({ seconds }) => seconds);
-  const running = jobs.filter(({ state }) => state === 'running' || state === 'starting');
+  const running = jobs.filter(({ state }) => ['running', 'starting', 'predicting'].includes(state));
   const expected = running.flatMap(({ seconds, secondsLeft }) =>
     secondsLeft === null ? [] : [seconds + secondsLeft],
   );

@@ -17,6 +17,14 @@ export interface RunRequest {
   readonly decides: string;
 }
 
+/**
+ * The checkpoint that a run is scored by: with folds the last, as the best one was chosen on the images of the fold, which
+ * are those that are scored.
+ */
+export function scoredCheckpoint({ fold }: Pick<RunRequest, 'fold'>): 'last' | undefined {
+  return fold === null ? undefined : 'last';
+}
+
 /** A run that was asked for, and what became of it: finished, or failed with its own words. */
 export interface TrainedRequest {
   readonly request: RunRequest;
