@@ -2,8 +2,8 @@
 // variance; then how often an experiment of seven comparisons without any difference claims one.
 //   npm run build && node dist/bench/interval_coverage.js [studies]      about a minute for 10,000
 import { createRng } from '../src/core/rng';
-import { crossedDifference, poolTrainingNoise } from '../src/metrics/statistics/crossed';
-import { studentInterval, studentP } from '../src/metrics/statistics/interval';
+import { crossedDifference, differenceP, poolTrainingNoise } from '../src/metrics/statistics/crossed';
+import { studentInterval } from '../src/metrics/statistics/interval';
 import { holm } from '../src/metrics/statistics/multiple';
 import { drawStudy, layoutOf, oracleHalfWidth, type SimulatedDesign, type Spread } from './simulated_studies';
 
@@ -60,7 +60,7 @@ export function falseClaims(design: SimulatedDesign, studies: number, seed: numb
     const noise = poolTrainingNoise([first, ...others]);
     const p = others.map((other) => {
       const found = crossedDifference(first, other, layout, { noise, others: [first, ...others] });
-      return found && studentP(found, [-1, 1]);
+      return found && differenceP(found, design.groups);
     });
     if (holm(p, 0.05).includes(true)) claimed++;
   }

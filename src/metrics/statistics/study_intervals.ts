@@ -3,6 +3,7 @@ import type { Tally } from '../tally';
 import {
   crossedDifference,
   crossedValue,
+  differenceP,
   type Layout,
   poolTrainingNoise,
   type Trained,
@@ -15,7 +16,6 @@ import {
   type PairedInterval,
   SHARE,
   studentInterval,
-  studentP,
 } from './interval';
 import { holm } from './multiple';
 import { type Grouping, numberGroups, type PseudoValues, pseudoValues } from './pseudo_values';
@@ -107,7 +107,7 @@ export class StudyIntervals {
     const found = crossedDifference(first, second, this.layout, { noise: noise ?? none, others });
     if (!found || !Number.isFinite(found.error)) return { ...this.without(value), ...base, trainingNoise };
     const { low, high } = studentInterval({ ...found, value }, DIFFERENCE_OF_SHARES, level);
-    const p = trainingNoise === 'unknown' ? null : studentP({ ...found, value }, DIFFERENCE_OF_SHARES);
+    const p = trainingNoise === 'unknown' ? null : differenceP({ ...found, value }, this.groups);
     return { value, low, high, groups: this.groups, method: 't', ...base, trainingNoise, p };
   }
 
