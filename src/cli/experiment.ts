@@ -187,12 +187,16 @@ async function growUntilDecided(
   const { costOf } = await import('../studies/record');
   const { narrowing } = await import('../studies/plan');
   const { runUntilDecided } = await import('../studies/until_decided');
+  if (!base.experiment.claims?.length)
+    throw new UsageError(`${base.experiment.name} has no claims that could be decided`, {
+      fix: 'Leave out --until-decided.',
+    });
   const began = performance.now();
   return await runUntilDecided<Study>(
     {
       run: async (seedsOf, alpha) => {
         const study = await runStudy({ ...base, seedsOf, alpha });
-        return study && { study, comparison: study.comparison };
+        return study && { study, comparison: study.comparison, failed: study.failures.length > 0 };
       },
       secondsOfSeed: ({ runs, folds }) => (costOf(runs).secondsPerRun * (folds ?? 1)) / jobs,
       narrows: narrowing,
@@ -208,13 +212,17 @@ async function growUntilDecided(
   );
 }
 
-function describeLooks(stopped: string, looks: readonly Look[]): string {
+const WHY_STOPPED: Readonly<Record<DecidedStudy<Study>['stopped'], string>> = {
+  decided: 'all claims are decided',
+  budget: 'the budget is spent',
+  looks: 'the last look is taken',
+  failed: 'a run has failed',
+  exhausted: 'what is undecided no seed would narrow',
+};
+
+function describeLooks(stopped: DecidedStudy<Study>['stopped'], looks: readonly Look[]): string {
   const last = looks[looks.length - 1];
-  const why = {
-    decided: 'all claims are decided',
-    budget: 'the budget is spent',
-    looks: 'the last look is taken',
-  }[stopped];
+  const why = WHY_STOPPED[stopped];
   return `${why}: ${last.decided.length} decided after ${looks.length} looks, the last at ${last.alpha.toPrecision(2)} (the levels of all looks add up to 0.05)`;
 }
 

@@ -131,10 +131,16 @@ export function planStudy(study: Study, { cost, jobs = 1, ...options }: PlanOpti
 }
 
 /** By how much of itself one more seed a side narrows the interval of a claim; 1 where a second tells training noise first. */
-export function narrowing(study: Study, claim: number): number {
+export function narrowing(
+  study: Study,
+  { variant, against }: { readonly variant: string; readonly against: string },
+): number {
   const seeds = study.seeds.length;
   const { designs } = planStudy(study, { cost: null, folds: [study.folds], seeds: [seeds, seeds + 1] });
-  const [now, next] = designs.map(({ claims }) => claims[claim]?.halfWidth ?? null);
+  const [now, next] = designs.map(
+    ({ claims }) =>
+      claims.find((one) => one.variant === variant && one.against === against)?.halfWidth ?? null,
+  );
   return now === null || next === null ? 1 : Math.max(0, (now - next) / now);
 }
 

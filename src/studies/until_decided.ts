@@ -8,11 +8,16 @@ export interface GrowingStudy<T> {
   readonly run: (
     seedsOf: Readonly<Record<string, readonly number[]>>,
     alpha: number,
-  ) => Promise<{ readonly study: T; readonly comparison: StudyComparison } | null>;
+  ) => Promise<{
+    readonly study: T;
+    readonly comparison: StudyComparison;
+    /** Whether a run has failed: what it would have said is lacking. */
+    readonly failed?: boolean;
+  } | null>;
   /** Seconds that one more seed of one variant takes, after a look. */
   readonly secondsOfSeed: (study: T) => number;
-  /** By how much of itself one more seed a side narrows a claim's interval; 0 where that is not known. */
-  readonly narrows: (study: T, claim: number) => number;
+  /** By how much of itself one more seed a side narrows a claim's interval. */
+  readonly narrows: (study: T, claim: { readonly variant: string; readonly against: string }) => number;
 }
 
 export interface UntilDecidedOptions {
@@ -42,8 +47,8 @@ export interface Look {
 export interface DecidedStudy<T> {
   readonly study: T;
   readonly looks: readonly Look[];
-  /** Why it ended. */
-  readonly stopped: 'decided' | 'budget' | 'looks';
+  /** Why it ended; 'exhausted': what is undecided no seed would narrow. */
+  readonly stopped: 'decided' | 'budget' | 'looks' | 'failed' | 'exhausted';
 }
 
 /**
@@ -64,21 +69,25 @@ export async function runUntilDecided<T>(
     const seedsOf = Object.fromEntries([...own].map(([variant, list]) => [variant, [...list]]));
     const found = await growing.run(seedsOf, levels[look]);
     if (!found) return null;
-    const { study, comparison } = found;
+    const { study, comparison, failed = false } = found;
     for (const claim of comparison.claims)
       if (isDecided(claim.claimed, claim.difference)) decided.add(nameOfClaim(claim));
     taken.push({ look: look + 1, alpha: levels[look], seedsOf, decided: [...decided] });
-    const open = comparison.claims.flatMap((claim, i) => (decided.has(nameOfClaim(claim)) ? [] : [i]));
+    const open = comparison.claims.filter((claim) => !decided.has(nameOfClaim(claim)));
     say(
       `look ${look + 1} of ${looks}, at ${levels[look].toPrecision(2)}: ${comparison.claims.length - open.length} of ${comparison.claims.length} claims decided`,
     );
+    if (failed) return { study, looks: taken, stopped: 'failed' };
     if (open.length === 0) return { study, looks: taken, stopped: 'decided' };
     if (look + 1 === looks) return { study, looks: taken, stopped: 'looks' };
+    // A claim about a step after the model is of models that are there: seeds do not narrow it.
+    const trained = open.filter(({ variant, against }) => own.has(variant) && own.has(against));
+    if (trained.length === 0) return { study, looks: taken, stopped: 'exhausted' };
     const wanted = chooseVariants(
-      open.map((i) => {
-        const { variant, against } = comparison.claims[i];
-        return { sides: [against, variant], narrows: growing.narrows(study, i) };
-      }),
+      trained.map((claim) => ({
+        sides: [claim.against, claim.variant],
+        narrows: growing.narrows(study, claim),
+      })),
       growing.secondsOfSeed(study),
       budget - elapsed(),
     );

@@ -131,6 +131,26 @@ describe('a study that goes on until it is decided', () => {
     );
   });
 
+  it('ends when a run has failed, or when no seed would narrow what is left', async () => {
+    const { names, growing } = growingStudy(createRng('failed'), { groups: 8, folds: null, better: [0, 0] });
+    const options = { variants: names, seeds: [0], budget: 1e9, elapsed: () => 0 };
+    const run = async (...args: Parameters<typeof growing.run>) => ({
+      ...(await growing.run(...args)),
+      failed: true,
+    });
+    assert.equal((await runUntilDecided({ ...growing, run }, options))?.stopped, 'failed');
+    const about = async (...args: Parameters<typeof growing.run>) => {
+      const { study, comparison } = await growing.run(...args);
+      const claims = comparison.claims.map((claim) => ({
+        ...claim,
+        variant: 'morphology',
+        against: 'v0 without it',
+      }));
+      return { study, comparison: { ...comparison, claims } };
+    };
+    assert.equal((await runUntilDecided({ ...growing, run: about }, options))?.stopped, 'exhausted');
+  });
+
   it('claims what is not there in at most 5 % of 60 studies', async function () {
     this.timeout(120_000);
     const { claimed } = await sequentialError(60, { groups: 10, folds: 5, variants: 3 }, 2);
