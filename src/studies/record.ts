@@ -10,7 +10,15 @@ import type { Tally } from '../metrics/tally';
 import { decodeTally, type EncodedTally, encodeTally } from '../metrics/tally_file';
 import { RunFolder } from '../runs/run_folder';
 import { type CompareOptions, compareVariants, type ScoredImages } from './comparison';
-import type { Study, StudyCost, StudyData, StudyFailure, StudyFindings, StudyRun } from './study';
+import {
+  dataName,
+  type Study,
+  type StudyCost,
+  type StudyData,
+  type StudyFailure,
+  type StudyFindings,
+  type StudyRun,
+} from './study';
 
 /** Where recorded studies are kept: in git, one small file each. */
 export const RECORDS: string = path.join(PACKAGE_ROOT, 'results', 'studies');
@@ -189,11 +197,7 @@ export function noiseKnownOf(
 ): CompareOptions['noise'] {
   if (folds !== undefined || data === undefined || !recordNames(dir).includes(name)) return undefined;
   const record = readRecord(name, dir);
-  if (
-    record.folds !== null ||
-    record.preset !== preset ||
-    record.data.name !== path.basename(path.resolve(data))
-  )
+  if (record.folds !== null || record.preset !== preset || record.data.name !== dataName(data))
     return undefined;
   const { variants } = openRecord(record);
   const alike = variants.filter(({ images }) => images === variants[0].images);

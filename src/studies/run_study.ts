@@ -18,7 +18,7 @@ import { compareVariants, type ScoredImages, type VariantTallies } from './compa
 import { findingsOf } from './findings';
 import { type FoldFiles, prepareFolds } from './folds';
 import { finishedRun } from './side_by_side';
-import { nameOf, type Study, type StudyData, type StudyFailure } from './study';
+import { dataName, nameOf, type Study, type StudyData, type StudyFailure } from './study';
 import {
   type RunRequest,
   scoredCheckpoint,
@@ -102,6 +102,11 @@ export async function runStudy(options: StudyOptions): Promise<Study | null> {
   const runs = trained.flatMap(({ request: { variant, seed, fold }, result }) =>
     'run' in result ? [{ variant, seed, fold, ...result }] : [],
   );
+  const precisions = new Set(runs.map(({ run }) => new RunFolder(run).describe().config.runtime.precision));
+  if (precisions.size > 1)
+    say(
+      `warning: runs of this study were made in ${[...precisions].join(' and ')}: --set runtime.precision=float32 makes them alike`,
+    );
   const made = { experiment, folds: options.folds ?? null, runs, variants, evaluations };
   const findings = await findingsOf(made);
   const steps = findings.refinement;
@@ -209,7 +214,7 @@ function describeData(
   const { dir } = evaluation?.dataset ?? { dir: data.dir ?? '' };
   const synthetic = evaluation?.dataset.source?.kind !== 'folder';
   return {
-    name: synthetic ? 'synthetic tissue' : path.basename(dir),
+    name: synthetic ? 'synthetic tissue' : dataName(dir),
     synthetic,
     classes: evaluation?.about.classes ?? [],
     images: images.ids.length,

@@ -1,3 +1,4 @@
+import * as path from 'node:path';
 import type { Experiment, ExperimentConfig, PresetName } from '../config/schema';
 import type { Ablation } from '../evaluation/ablate';
 import type { Evaluation } from '../evaluation/evaluate';
@@ -112,4 +113,13 @@ export interface StudyCost {
 /** `basic, seed 0, fold 2`; folds are counted from 1 for a person. */
 export function nameOf({ variant, seed, fold }: Pick<StudyRun, 'variant' | 'seed' | 'fold'>): string {
   return `${variant}, seed ${seed}${fold === null ? '' : `, fold ${fold + 1}`}`;
+}
+
+/** Folders that say nothing of what is in them. */
+const GENERIC = /^(train|val|valid|test|data|images)$/i;
+
+/** What a data set is called by its folder: `consep/train`, `slides`. */
+export function dataName(dir: string): string {
+  const parts = path.resolve(dir).split(path.sep);
+  return parts.slice(GENERIC.test(parts[parts.length - 1]) ? -2 : -1).join('/');
 }

@@ -10,7 +10,7 @@ import { claimDifferences, StudyIntervals } from '../../../src/metrics/statistic
 import type { Tally } from '../../../src/metrics/tally';
 import { compareVariants } from '../../../src/studies/comparison';
 import { makeRecord, noiseKnownOf, openRecord, writeRecord } from '../../../src/studies/record';
-import type { Study } from '../../../src/studies/study';
+import { dataName, type Study } from '../../../src/studies/study';
 
 const GROUPS = 15;
 const groupOf = Array.from({ length: GROUPS }, (_, g) => `slide${g}`);
@@ -97,6 +97,15 @@ describe('intervals of a study', () => {
 });
 
 describe('a recorded study', () => {
+  it('names its data by the folder, with the one above where that says nothing', () => {
+    assert.deepEqual(['/a/consep/train', '/a/consep/train/', 'slides', '/a/slides'].map(dataName), [
+      'consep/train',
+      'consep/train',
+      'slides',
+      'slides',
+    ]);
+  });
+
   it('lends its training noise to runs of one seed, of the same preset on the same data', () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cytobench-studies-'));
     try {
