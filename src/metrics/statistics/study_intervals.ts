@@ -59,8 +59,7 @@ export class StudyIntervals {
 
   noise(metric: Headline): { readonly source: NoiseSource; readonly noise: TrainingNoise | null } {
     if (this.layout.foldOf !== null) return { source: 'folds', noise: null };
-    const all = this.scored.tallies.keys();
-    const pooled = poolTrainingNoise([...all].flatMap((v) => this.trained(v, metric) ?? []));
+    const pooled = poolTrainingNoise(this.distinct().flatMap((v) => this.trained(v, metric) ?? []));
     if (pooled) return { source: 'seeds', noise: pooled };
     const stored = this.scored.noise?.[metric];
     return stored ? { source: 'stored', noise: stored } : { source: 'unknown', noise: null };
@@ -96,8 +95,8 @@ export class StudyIntervals {
         ...base,
         trainingNoise: 'none',
       };
-    const others = this.scored.tallies.flatMap((list, v) =>
-      folded && list.length >= common ? (use(v) ?? []) : [],
+    const others = this.distinct().flatMap((v) =>
+      folded && this.pseudo[v].length >= common ? (use(v) ?? []) : [],
     );
     const { noise } = this.noise(metric);
     const trainingNoise = folded || noise ? 'included' : 'unknown';
@@ -116,7 +115,7 @@ export class StudyIntervals {
     const [first, second] = [this.trained(a, metric), this.trained(b, metric)];
     if (!first || !second || this.groups < 2) return null;
     const seeds = Math.min(first.values.length, second.values.length);
-    const others = [...this.scored.tallies.keys()].flatMap((v) =>
+    const others = this.distinct().flatMap((v) =>
       this.pseudo[v].length >= seeds ? (this.trained(v, metric, seeds) ?? []) : [],
     );
     return varianceParts(first, second, others, this.layout, this.noise(metric).noise);
@@ -126,6 +125,12 @@ export class StudyIntervals {
   same(a: number, b: number): boolean {
     const [first, second] = [this.scored.tallies[a], this.scored.tallies[b]];
     return first.length === second.length && first.every((tally, s) => tally === second[s]);
+  }
+
+  /** Variants without those that are the runs of one before: what is there once tells nothing twice. */
+  private distinct(): number[] {
+    const all = [...this.scored.tallies.keys()];
+    return all.filter((v) => !all.slice(0, v).some((before) => this.same(before, v)));
   }
 
   private trained(variant: number, metric: Headline, trainings?: number): Trained | null {

@@ -88,6 +88,16 @@ describe('intervals of a study', () => {
     assert.deepEqual([found.value, found.low, found.high, found.trainingNoise], [0, 0, 0, 'none']);
   });
 
+  it('are not made surer by a run that stands under two names', () => {
+    const foldOf = groupOf.map((_, g) => g % 5);
+    for (const folds of [null, foldOf]) {
+      const [a, b, c] = draw([2, 2, 2], 0.2, folds);
+      const once = new StudyIntervals({ groupOf, foldOf: folds, tallies: [a, b, c] });
+      const twice = new StudyIntervals({ groupOf, foldOf: folds, tallies: [a, b, c, c, b] });
+      assert.deepEqual(twice.difference(0, 1, 'AP50'), once.difference(0, 1, 'AP50'));
+    }
+  });
+
   it('of four groups are none', () => {
     const few = groupOf.map((_, g) => `slide${g % 4}`);
     const study = new StudyIntervals({ groupOf: few, foldOf: null, tallies: draw([3, 3]) });
