@@ -14,7 +14,7 @@ export { surveyDataset } from './data/splits/survey';
 export { syntheticDataset } from './data/synthetic/synthesize';
 export type { Transform } from './data/transforms/transforms';
 export { AUGMENTATION_LEVELS, type Augmentation } from './data/transforms/transforms';
-export { type Ablation, ablate } from './evaluation/ablate';
+export { type Ablation, ablationAnswers, compareAblations } from './evaluation/ablate';
 export { type Analysis, analyse, compareEvaluations } from './evaluation/analyse';
 export { type Evaluation, evaluateRun } from './evaluation/evaluate';
 export type { Instances } from './geometry/instances';
@@ -71,5 +71,8 @@ export { type FinishedRun, resumeRun, type TrainRunOptions, trainRun } from './r
 export { loadModel } from './runs/load_model';
 export { RunFolder } from './runs/run_folder';
 export { listRuns, type RunState } from './runs/run_list';
-export { runStudy, type Study } from './studies/run_study';
+export { planStudy } from './studies/plan';
+export { openRecord, readRecord, recordNames } from './studies/record';
+export { runStudy } from './studies/run_study';
+export type { Study } from './studies/study';
 export { epochsOf, type Metrics, stepsOf } from './training/metrics_log';

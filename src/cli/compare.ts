@@ -20,13 +20,15 @@ export function registerCompare(program: Command): void {
     const { compareRuns } = await import('../evaluation/compare');
     const { formatInterval } = await import('../metrics/statistics/interval');
     const result = await compareRuns(runs, flags);
+    const number = (value: number | null): string => value?.toFixed(3) ?? '-';
     printResult(flags, result, () =>
       [
         ...result.metrics.map(({ run, metric, interval }) => `${run}  ${metric} ${formatInterval(interval)}`),
         ...result.pairs.map(
           ({ a, b, metric, difference, low, high, groups, verdict }) =>
-            `${b} - ${a}  ${metric} ${difference?.toFixed(3) ?? '-'} (${low?.toFixed(3) ?? '-'} to ${high?.toFixed(3) ?? '-'}, ${groups} groups): ${verdict}`,
+            `${b} - ${a}  ${metric} ${number(difference)} (${low === null ? '' : `${number(low)} to ${number(high)}, `}${groups} groups): ${verdict}`,
         ),
+        ...result.notes,
         ...result.orders.filter(({ disagree }) => disagree).map(({ a, b, text }) => `${b} - ${a}  ${text}`),
       ].join('\n'),
     );

@@ -23,6 +23,7 @@ export function registerRuns(program: Command): void {
       totalSteps,
       epoch,
       AP50,
+      subset,
       best,
       secondsLeft,
     }: RunState): string =>
@@ -32,7 +33,9 @@ export function registerRuns(program: Command): void {
             state.padEnd(8),
             `step ${steps}${totalSteps === null ? '' : `/${totalSteps}`}`.padEnd(16),
             `epoch ${epoch ?? '–'}`.padEnd(10),
-            `AP50 ${AP50?.toFixed(3) ?? '–'}${best ? ` (best ${best.AP50.toFixed(3)})` : ''}`.padEnd(24),
+            `AP50 ${AP50?.toFixed(3) ?? '–'}${best ? ` (best ${best.AP50.toFixed(3)})` : ''}${AP50 !== null && subset ? ` of ${subset}` : ''}`.padEnd(
+              24,
+            ),
             secondsLeft === null ? '' : `${formatDuration(secondsLeft)} left  `,
             run,
           ].join(' ');

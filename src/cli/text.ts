@@ -1,7 +1,7 @@
 import type { Ablation } from '../evaluation/ablate';
-import type { Headline } from '../evaluation/analyse';
 import type { RecallGroup } from '../metrics/analysis/breakdown';
 import type { CocoScores, CocoSummary } from '../metrics/coco/summary';
+import { HEADLINE } from '../metrics/headline';
 import type { PairedInterval } from '../metrics/statistics/interval';
 
 const COLUMNS = ['AP', 'AP50', 'AP75', 'AR', 'APsmall', 'APmedium', 'APlarge'] as const;
@@ -41,8 +41,6 @@ export function formatConfusion(
   return [row('ground truth \\ predicted', names), ...matrix.map((cells, r) => row(names[r], cells))];
 }
 
-const SHOWN: readonly Headline[] = ['AP50', 'AP', 'pq', 'f1'];
-
 /** What `--json` holds of one step and one metric. */
 interface Effect {
   readonly without: number | null;
@@ -60,7 +58,7 @@ export function ablationRows(ablation: readonly Ablation[]): Record<string, unkn
     step,
     setting,
     byDefault,
-    ...Object.fromEntries(SHOWN.map((metric) => [metric, effectOf(effects[metric])])),
+    ...Object.fromEntries(HEADLINE.map(({ key }) => [key, effectOf(effects[key])])),
   }));
 }
 
@@ -77,9 +75,9 @@ export function formatAblation(ablation: readonly Ablation[]): string[] {
   return [
     '',
     `what each step after the model does, ${first?.effects.AP50.groups ?? 0} groups (95 % intervals of the differences; * leaves out zero)`,
-    [''.padEnd(width), ...SHOWN.map((metric) => metric.toUpperCase().padEnd(27))].join('  ').trimEnd(),
+    [''.padEnd(width), ...HEADLINE.map(({ name }) => name.padEnd(27))].join('  ').trimEnd(),
     ...ablation.map(({ effects }, i) =>
-      [names[i].padEnd(width), ...SHOWN.map((metric) => cell(effects[metric]))].join('  ').trimEnd(),
+      [names[i].padEnd(width), ...HEADLINE.map(({ key }) => cell(effects[key]))].join('  ').trimEnd(),
     ),
   ];
 }

@@ -59,8 +59,10 @@ export function registerTrain(program: Command): void {
     const result = await train(name, flags);
     const codes = { SIGINT: 130, SIGTERM: 143 } as Record<string, number>;
     process.exitCode = codes[result.stopped] ?? 0;
+    const { runState } = await import('../runs/run_list');
+    const subset = result.best && runState(result.run).subset;
     const best = result.best
-      ? `, best AP50 ${result.best.AP50.toFixed(3)} in epoch ${result.best.epoch}`
+      ? `, best AP50 ${result.best.AP50.toFixed(3)} in epoch ${result.best.epoch}${subset ? ` (of ${subset})` : ''}`
       : '';
     printResult(
       flags,

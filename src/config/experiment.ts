@@ -4,6 +4,8 @@ import type { Differences, ExperimentConfig } from './schema';
 /** What the report says of one variant: a difference of AP50 on its own data and model. */
 export interface Claim {
   readonly variant: string;
+  /** A step after the model, by its name in the ablation: what it does to the variant, in place of a comparison. */
+  readonly step?: string;
   /** Compared with; default: the first variant. */
   readonly against?: string;
   /** variant - against; 0: the report's text says that nothing should change. */

@@ -9,8 +9,9 @@ import type { PredictOptions } from '../inference/predictor';
 import { DEFAULT_VIEWS } from '../inference/test_time_augmentation';
 import { sweepThresholds } from '../metrics/analysis/threshold_sweep';
 import { detectionsOf } from '../metrics/evaluation_image';
+import type { Headline } from '../metrics/headline';
 import type { PairedInterval } from '../metrics/statistics/interval';
-import { type Compared, compareEvaluations, type Headline } from './analyse';
+import { type Compared, compareEvaluations } from './analyse';
 
 /** What one step between the model and the answer does to the numbers of a data set. */
 export interface Ablation {
@@ -21,6 +22,36 @@ export interface Ablation {
   readonly byDefault: boolean;
   /** `b - a`: with the step less without it, paired by image, intervals over groups. */
   readonly effects: Readonly<Record<Headline, PairedInterval>>;
+}
+
+/** The same before it is compared: the answers without the step and with it. */
+export interface AblationAnswers extends Omit<Ablation, 'effects'> {
+  readonly without: Compared;
+  readonly with: Compared;
+  /** How the answer with the step is made of all images together, where it looks at other groups. */
+  readonly acrossGroups?: (all: Compared) => Compared;
+}
+
+/**
+ * What each step does, over the images of all the models that were tried (the folds of a study): one list of answers each.
+ * The intervals are over groups, for these trained models.
+ */
+export function compareAblations(models: readonly (readonly AblationAnswers[])[]): Ablation[] {
+  const [first = []] = models;
+  return first.map(({ step, setting, byDefault, acrossGroups }, i) => {
+    const without = joinCompared(models.map((answers) => answers[i].without));
+    const joined = acrossGroups?.(without) ?? joinCompared(models.map((answers) => answers[i].with));
+    return { step, setting, byDefault, effects: compareEvaluations(without, joined) };
+  });
+}
+
+/** Answers for several sets of images as one: they count alike. */
+function joinCompared(parts: readonly Compared[]): Compared {
+  return {
+    ...parts[0],
+    set: { groundTruth: parts.flatMap(({ set }) => set.groundTruth) },
+    predictions: parts.flatMap(({ predictions }) => predictions),
+  };
 }
 
 /** An answer and the score from which it counts for PQ, AJI and F1. */
@@ -35,14 +66,24 @@ type Predict = (how: PredictOptions) => readonly Instances[];
  * Each step with and without, everything else as it is by default. Without sub-pixel masks they are pasted as torchvision
  * does; thresholds are chosen by F1 on the other groups, never on the images that they are tried on.
  */
-export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?: boolean }): Ablation[] {
+export function ablationAnswers(
+  base: Compared,
+  predict: Predict,
+  { tta = false, only }: { readonly tta?: boolean; readonly only?: readonly string[] },
+): AblationAnswers[] {
   const own: Answer = { predictions: base.predictions, thresholds: base.about.thresholds };
-  const row = (step: string, setting: string, a: Answer, b: Answer, byDefault = false): Ablation => ({
-    step,
-    setting,
-    byDefault,
-    effects: compareEvaluations(withAnswer(base, a), withAnswer(base, b)),
-  });
+  const row = (
+    step: string,
+    setting: string,
+    made: () => readonly [a: Answer, b: Answer],
+    more: Partial<AblationAnswers> = {},
+  ): AblationAnswers[] => {
+    if (only && !only.includes(step)) return [];
+    const [a, b] = made();
+    return [
+      { step, setting, byDefault: false, without: withAnswer(base, a), with: withAnswer(base, b), ...more },
+    ];
+  };
   const step = (settings: Partial<RefineSettings>): Answer => ({
     ...own,
     predictions: own.predictions.map((instances) => refine(instances, settings)),
@@ -65,36 +106,48 @@ export function ablate(base: Compared, predict: Predict, { tta = false }: { tta?
     ...own,
     predictions: predict({ masks, views }),
   });
-  const unguided = drawn({ ...GUIDED_SOFT_MASK, guide: 0 });
-  const rows = [
-    row('sub-pixel masks', `boxes wider by ${GUIDED_SOFT_MASK.margin} px`, drawn(null), unguided, true),
-    row('image-guided border', `log odds of colour x ${GUIDED_SOFT_MASK.guide}`, unguided, own, true),
-    row('class thresholds', 'best F1 on the other groups', own, crossThresholds(base)),
-    row('size-aware score', describeSizes(), own, step({ sizeScore: REPORT_SIZE_SCORE })),
-    row(
-      'morphology',
-      `close ${REPORT_MORPHOLOGY.close}, open ${REPORT_MORPHOLOGY.open}`,
-      own,
-      step({ morphology: REPORT_MORPHOLOGY }),
-    ),
-    row(
-      'boundary',
-      `largest piece under ${REPORT_BOUNDARY.largestUnder} px, holes filled`,
+  const unguided = (): Answer => drawn({ ...GUIDED_SOFT_MASK, guide: 0 });
+  const { close, open } = REPORT_MORPHOLOGY;
+  const byDefault = true;
+  return [
+    row('sub-pixel masks', `boxes wider by ${GUIDED_SOFT_MASK.margin} px`, () => [drawn(null), unguided()], {
+      byDefault,
+    }),
+    row('image-guided border', `log odds of colour x ${GUIDED_SOFT_MASK.guide}`, () => [unguided(), own], {
+      byDefault,
+    }),
+    row('class thresholds', 'best F1 on the other groups', () => [own, crossThresholds(base)], {
+      acrossGroups: (all) => withAnswer(all, crossThresholds(all)),
+    }),
+    row('size-aware score', describeSizes(), () => [own, step({ sizeScore: REPORT_SIZE_SCORE })]),
+    row('morphology', `close ${close}, open ${open}`, () => [own, step({ morphology: REPORT_MORPHOLOGY })]),
+    row('boundary', `largest piece under ${REPORT_BOUNDARY.largestUnder} px, holes filled`, () => [
       own,
       step({ boundary: REPORT_BOUNDARY }),
-    ),
+    ]),
+    row('the report’s refinement', 'size-aware score, morphology and boundary together', () => [
+      own,
+      step({ sizeScore: REPORT_SIZE_SCORE, morphology: REPORT_MORPHOLOGY, boundary: REPORT_BOUNDARY }),
+    ]),
     row(
       'mask NMS',
       `IoU ${DEFAULT_MASK_NMS.within} within, ${DEFAULT_MASK_NMS.across} across classes`,
-      own,
-      step({ maskNms: DEFAULT_MASK_NMS }),
+      () => [own, step({ maskNms: DEFAULT_MASK_NMS })],
     ),
-    row('overlaps to the higher score', 'of cells that count', own, amongCounted({ overlaps: 'score' })),
-    row('overlaps split', 'of cells that count', own, amongCounted({ overlaps: 'split' })),
-  ];
-  if (!tta) return rows;
-  const once: Answer = { ...own, predictions: predict({}) };
-  return [...rows, row('test-time augmentation', `${DEFAULT_VIEWS.length} views`, once, own)];
+    row('overlaps to the higher score', 'of cells that count', () => [
+      own,
+      amongCounted({ overlaps: 'score' }),
+    ]),
+    row('overlaps split', 'of cells that count', () => [own, amongCounted({ overlaps: 'split' })]),
+    ...(tta
+      ? [
+          row('test-time augmentation', `${DEFAULT_VIEWS.length} views`, () => [
+            { ...own, predictions: predict({}) },
+            own,
+          ]),
+        ]
+      : []),
+  ].flat();
 }
 
 function joinInstances(a: Instances, b: Instances): Instances {

@@ -2,27 +2,22 @@ import type { Instances } from '../geometry/instances';
 import { type RecallGroup, recallByCrowding, recallBySize } from '../metrics/analysis/breakdown';
 import { type ClassCount, countClasses } from '../metrics/analysis/counting';
 import { analyzeErrors, confusionMatrix, type ErrorAnalysis } from '../metrics/analysis/errors';
-import { countCells } from '../metrics/cells/counts';
 import { matchCells } from '../metrics/cells/match';
-import { matchCoco } from '../metrics/coco/evaluate';
 import { detectionsOf } from '../metrics/evaluation_image';
+import { byHeadline, type Headline, headlineStatistics } from '../metrics/headline';
 import {
   type Interval,
   intervals,
   type PairedInterval,
   pairedIntervals,
-  type Statistics,
 } from '../metrics/statistics/interval';
-import { cellStatistics, cocoStatistics } from '../metrics/statistics/statistics';
+import { type Tally, tallyOf } from '../metrics/tally';
 import type { PortableModel } from '../models/weights/portable';
 import type { ValidationSet } from '../training/validation';
 
-/** The numbers that decide an experiment. */
-export const HEADLINE = ['AP50', 'AP', 'pq', 'f1', 'aji'] as const;
-export type Headline = (typeof HEADLINE)[number];
-
 /** What an evaluation says beside its numbers. Groups are those of the data set, images where none are known. */
 export interface Analysis {
+  /** Of this trained model: training again is not in them. */
   readonly intervals: Readonly<Record<Headline, Interval>>;
   readonly errors: ErrorAnalysis;
   /** [K] */
@@ -36,7 +31,7 @@ export interface Analysis {
 
 /** What is compared: the answer for a set of images, and how it counts. */
 export interface Compared {
-  readonly set: ValidationSet;
+  readonly set: Pick<ValidationSet, 'groundTruth'>;
   readonly predictions: readonly Instances[];
   readonly about: Pick<PortableModel, 'classes' | 'thresholds'>;
   readonly segm: { readonly maxDets: number };
@@ -47,9 +42,8 @@ export function analyse(evaluation: Compared): Analysis {
   const classes = about.classes.length;
   const detections = predictions.map((p) => detectionsOf(p));
   const cells = set.groundTruth.map((image, i) => matchCells(image, detections[i], about.thresholds));
-  const found = intervals(groupsOf(evaluation), headlineStatistics(evaluation));
   return {
-    intervals: Object.fromEntries(HEADLINE.map((key, i) => [key, found[i]])) as Record<Headline, Interval>,
+    intervals: byHeadline(intervals(groupsOf(evaluation), headlineStatistics(tallyOfEvaluation(evaluation)))),
     errors: analyzeErrors(set.groundTruth, detections, { classes }),
     counts: countClasses(cells, classes),
     confusion: confusionMatrix(set.groundTruth, detections, {
@@ -61,27 +55,24 @@ export function analyse(evaluation: Compared): Analysis {
   };
 }
 
-/** Differences b - a on the same images, resampled together. */
+/**
+ * Differences b - a of two answers of one trained model on the same images, as a step after the model makes them: training
+ * is not in their intervals. Of two runs see `compareRuns`.
+ */
 export function compareEvaluations(a: Compared, b: Compared): Readonly<Record<Headline, PairedInterval>> {
-  const pairs = pairedIntervals(groupsOf(a), headlineStatistics(a), headlineStatistics(b));
-  return Object.fromEntries(HEADLINE.map((key, i) => [key, pairs[i]])) as Record<Headline, PairedInterval>;
+  const [first, second] = [a, b].map((one) => headlineStatistics(tallyOfEvaluation(one)));
+  return byHeadline(pairedIntervals(groupsOf(a), first, second));
 }
 
-export function groupsOf({ set }: Compared): string[] {
+export function groupsOf({ set }: Pick<Compared, 'set'>): string[] {
   return set.groundTruth.map(({ group, id }) => group ?? id);
 }
 
-/** Matching is done once; resamples only weigh the images. */
-export function headlineStatistics({ set, predictions, about, segm }: Compared): Statistics {
-  const classes = about.classes.length;
-  const detections = predictions.map((p) => detectionsOf(p));
-  const coco = cocoStatistics(matchCoco(set.groundTruth, detections, { classes, maxDets: segm.maxDets }), [
-    'AP50',
-    'AP',
-  ]);
-  const counts = set.groundTruth.map((image, i) =>
-    countCells(matchCells(image, detections[i], about.thresholds), classes),
-  );
-  const cells = cellStatistics(counts, ['pq', 'f1', 'aji']);
-  return (weights) => [...coco(weights), ...cells(weights)];
+export function tallyOfEvaluation({ set, predictions, about, segm }: Compared): Tally {
+  const { classes, thresholds } = about;
+  return tallyOf(set.groundTruth, predictions, {
+    classes: classes.length,
+    thresholds,
+    maxDets: segm.maxDets,
+  });
 }

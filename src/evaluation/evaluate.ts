@@ -19,7 +19,7 @@ import { loadModel } from '../runs/load_model';
 import { type RunDescription, RunFolder, resolveRun } from '../runs/run_folder';
 import { groupByOf, openTrainingData } from '../training/data';
 import { loadValidationSet, type ValidationSet } from '../training/validation';
-import { type Ablation, ablate } from './ablate';
+import { type Ablation, type AblationAnswers, ablationAnswers, compareAblations } from './ablate';
 
 /** Predictions of a run on its own images, with what they were made from. */
 interface Stored {
@@ -80,8 +80,8 @@ export interface EvaluateOptions {
   readonly tta?: boolean;
   /** How masks are drawn: between pixels and by colour, as every answer is, or pasted as torchvision pastes them. */
   readonly masks?: 'guided' | 'torchvision';
-  /** Also tells what each step after the model does to the numbers. */
-  readonly ablate?: boolean;
+  /** Also tells what each step after the model does to the numbers; or the steps of these names alone. */
+  readonly ablate?: boolean | readonly string[];
   /** Keep a run's predictions in its folder, and use those kept from the same weights and images. */
   readonly stored?: boolean;
 }
@@ -106,6 +106,8 @@ export interface Evaluation {
   readonly atModelLimit: number;
   /** With `ablate`: what each step after the model does. */
   readonly ablation?: readonly Ablation[];
+  /** The answers that it was made of: those of several models can be compared together. */
+  readonly ablationAnswers?: readonly AblationAnswers[];
 }
 
 /** Predicts and scores; by default the run's own split, part `val`. Takes a run folder or a portable model file. */
@@ -139,7 +141,10 @@ export async function evaluateRun(named: string, options: EvaluateOptions = {}):
     if (folder && !kept) writeStored(folder, of, predictions);
     const scores = score(about, set, predictions, options);
     const evaluation = { run, about, source, dataset, ids, set, predictions, ...scores };
-    return options.ablate ? { ...evaluation, ablation: ablate(evaluation, predict, options) } : evaluation;
+    if (!options.ablate) return evaluation;
+    const only = options.ablate === true ? undefined : options.ablate;
+    const answers = ablationAnswers(evaluation, predict, { tta: options.tta, only });
+    return { ...evaluation, ablation: compareAblations([answers]), ablationAnswers: answers };
   } finally {
     model.dispose();
   }

@@ -26,11 +26,11 @@ export async function showLive(run: RunHandle): Promise<RunState> {
   });
 }
 
-function describe({ state, steps, totalSteps, AP50, secondsLeft }: RunState): string {
+function describe({ state, steps, totalSteps, AP50, subset, secondsLeft }: RunState): string {
   return [
     state,
     `step ${steps}${totalSteps === null ? '' : `/${totalSteps}`}`,
-    AP50 === null ? '' : `AP50 ${AP50.toFixed(3)}`,
+    AP50 === null ? '' : `AP50 ${AP50.toFixed(3)}${subset ? ` of ${subset}` : ''}`,
     secondsLeft === null ? '' : `${formatDuration(secondsLeft)} left`,
   ]
     .filter(Boolean)

@@ -1,12 +1,12 @@
 import type { DataFrame } from 'danfojs-node';
 import type { Dataset } from '../data/dataset';
 import type { Survey } from '../data/splits/survey';
-import { HEADLINE } from '../evaluation/analyse';
 import type { Evaluation } from '../evaluation/evaluate';
 import type { PredictedImage } from '../inference/predict_image';
 import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
+import { HEADLINE } from '../metrics/headline';
 import { cellColumns, cellValues, measureCells } from '../report/cell_table';
-import type { Study } from '../studies/run_study';
+import type { Study } from '../studies/study';
 import { type Metrics, stepsOf } from '../training/metrics_log';
 
 /** One row a cell, the columns of `cells.csv`: class, score, place, size and form, colours; micrometres where known. */
@@ -128,7 +128,7 @@ export function ablationTable({ ablation = [] }: Evaluation): DataFrame {
       step,
       setting,
       byDefault,
-      ...Object.fromEntries(HEADLINE.map((key) => [key, effects[key].value ?? Number.NaN])),
+      ...Object.fromEntries(HEADLINE.map(({ key }) => [key, effects[key].value ?? Number.NaN])),
       AP50low: effects.AP50.low ?? Number.NaN,
       AP50high: effects.AP50.high ?? Number.NaN,
     })),

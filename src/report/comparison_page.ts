@@ -1,12 +1,13 @@
 import * as path from 'node:path';
-import { HEADLINE } from '../evaluation/analyse';
 import { type ComparedPair, type Comparison, compareRuns } from '../evaluation/compare';
+import { HEADLINE } from '../metrics/headline';
 import { formatInterval } from '../metrics/statistics/interval';
 import { intervalFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
 import { RunFolder } from '../runs/run_folder';
+import { validationSubset } from '../runs/validation_subset';
 import { htmlPage, table } from './html';
-import { curvesSection, figure, METRIC_NAMES, provenanceSection, settingsSection } from './sections';
+import { curvesSection, figure, provenanceSection, settingsSection } from './sections';
 
 /** The page of several runs: each against the first on the same images, with intervals; then what each one did. */
 export async function comparisonPage(runs: readonly string[]): Promise<string> {
@@ -22,7 +23,7 @@ export async function comparisonPage(runs: readonly string[]): Promise<string> {
       ['run', 'metric', 'difference', '95 % interval', ''],
       comparison.pairs.map((pair) => [
         name(pair.b),
-        METRIC_NAMES[pair.metric],
+        HEADLINE.find(({ key }) => key === pair.metric)?.name ?? pair.metric,
         shown(pair.difference),
         `${shown(pair.low)} to ${shown(pair.high)}`,
         pair.verdict,
@@ -40,14 +41,21 @@ export async function comparisonPage(runs: readonly string[]): Promise<string> {
         'difference of AP50',
       ),
     ),
+    ...comparison.notes.map((note) => `<p class="small">${escapeXml(note)}</p>`),
     ...comparison.orders.filter(({ disagree }) => disagree).map(({ text }) => `<p>${escapeXml(text)}</p>`),
     ...runs.flatMap((run) => [
       `<h2>${escapeXml(name(run))}</h2>`,
-      curvesSection(new RunFolder(run).metrics(), `Losses of ${name(run)}`),
+      curvesOf(run, `Losses of ${name(run)}`),
       settingsSection(run),
       provenanceSection(run),
     ]),
   ]);
+}
+
+function curvesOf(run: string, title: string): string {
+  const folder = new RunFolder(run);
+  const { config, split } = folder.describe();
+  return curvesSection(folder.metrics(), title, validationSubset(config, split));
 }
 
 function metricTable(
@@ -56,10 +64,10 @@ function metricTable(
   name: (run: string) => string,
 ): string {
   return table(
-    ['run', ...HEADLINE.map((key) => METRIC_NAMES[key])],
+    ['run', ...HEADLINE.map(({ name: shown }) => shown)],
     runs.map((run) => [
       name(run),
-      ...HEADLINE.map((key) => {
+      ...HEADLINE.map(({ key }) => {
         const found = metrics.find((row) => row.run === run && row.metric === key);
         return found ? formatInterval(found.interval) : '–';
       }),

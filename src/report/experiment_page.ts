@@ -1,63 +1,90 @@
 import type { ReportSection } from '../config/experiment';
 import { analyse } from '../evaluation/analyse';
-import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
+import { PRIMARY } from '../metrics/headline';
 import { intervalFigure, thresholdFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
-import { RunFolder } from '../runs/run_folder';
-import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
-import type { Study } from '../studies/run_study';
+import type { ComparedClaim, ComparedVariant, StudyComparison } from '../studies/comparison';
+import { nameOf, type RunCurves, type Study, type VariantSettings } from '../studies/study';
 import {
   claimCells,
+  failureCells,
   metricCells,
+  percent,
   runCells,
   stepCells,
-  sweepOf,
   thresholdCells,
   variantCells,
 } from './experiment_tables';
 import { htmlPage, picture, table } from './html';
 import { gallery } from './images';
-import { curvesSection, figure, provenanceSection, scoresSection, settingsSection } from './sections';
+import { appliedSettings, curveFigures, figure, provenanceSection, scoresSection } from './sections';
+
+/** Runs whose curves are drawn, at most: with folds and seeds there are many alike. */
+const MOST_CURVES = 12;
 
 /** The page of an experiment: what was claimed, what was found with its uncertainty, and what each run did. */
 export async function experimentPage(study: Study): Promise<string> {
-  const { experiment, comparison, variants, runs } = study;
-  const [first] = variants;
-  const [evaluation] = first.evaluations;
-  const { run: description, dataset, ids } = evaluation;
+  const { experiment, comparison, runs, failures, findings } = study;
   const sections = await Promise.all((experiment.sections ?? []).map((look) => lookSection(look, study)));
   return htmlPage(`Experiment: ${experiment.name}`, [
     experiment.claim ? `<p class="lead">The report: ${escapeXml(experiment.claim)}</p>` : '',
-    `<p>Found here with <strong>${escapeXml(description?.config.model.architecture ?? '')}</strong> on ${escapeXml(dataset.dir)}: ${ids.length} validation images in ${comparison.groups} groups, ${first.seeds.length === 1 ? `seed ${first.seeds[0]}` : `seeds ${first.seeds.join(', ')}`}, preset ${study.preset}. Data and model are not the report's: its absolute values cannot be compared, only the sign and size of differences. Intervals are of 95 %, over groups of images${comparison.groups < 10 ? "; with so few groups they are Student's" : ''}.</p>`,
+    `<p>${escapeXml(describeStudy(study))}</p>`,
+    `<p>${escapeXml(describeIntervals(comparison))}</p>`,
     '<h2>Variants</h2>',
-    table(...variantCells(comparison.rows)),
+    table(...variantCells(comparison)),
     ...comparison.notes.map((note) => `<p class="small">${escapeXml(note)}</p>`),
-    variants.length > 1 ? figure(differenceFigure(comparison.rows, comparison.claims)) : '',
+    comparison.rows.some(({ difference }) => difference)
+      ? figure(differenceFigure(comparison.rows, comparison.claims))
+      : '',
     comparison.claims.length ? `<h2>Against the report</h2>${table(...claimCells(comparison.claims))}` : '',
     ...sections,
     '<h2>Every metric</h2>',
     table(...metricCells(comparison.rows)),
     '<h2>Settings, shown to have acted</h2>',
-    ...variants.map(({ variant }) => variantSettings(variant, runs)),
+    ...findings.settings.map(settingsOf),
     '<h2>Runs</h2>',
-    table(...runCells(runs)),
-    provenanceSection(runs[0].run),
+    table(...runCells(study)),
+    failures.length ? `<h3>Failed</h3>${table(...failureCells(failures))}` : '',
+    study.recorded ? '' : provenanceSection(runs[0].run),
   ]);
 }
 
+/** What was run, on what: one paragraph. */
+export function describeStudy({ data, folds, seeds, preset, recorded, findings }: Study): string {
+  const images =
+    folds === null
+      ? `${data.images} validation images in ${data.groups} groups, one split`
+      : `${data.images} images in ${data.groups} groups, each scored by the one of ${folds} models that has not seen its group`;
+  const seed = seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}`;
+  return `${recorded ? 'The recorded study. ' : ''}Found here with ${findings.settings[0]?.config.model.architecture ?? ''} on ${data.name}: ${images}; ${seed}, preset ${preset}. Data and model are not the report’s: its absolute values cannot be compared, only the sign and size of differences.`;
+}
+
+/** What the intervals hold. */
+export function describeIntervals({ noise, groups, comparisons, alpha }: StudyComparison): string {
+  const training = {
+    folds: 'and training: what models add between folds is in them',
+    seeds: `and training, which by itself moves AP50 by ${noise.std?.toFixed(3) ?? '–'} (standard deviation between seeds)`,
+    stored: `and training, as known from the recorded study (${noise.std?.toFixed(3) ?? '–'} between seeds)`,
+    unknown: 'alone: training noise is unknown, and no difference can be claimed',
+  }[noise.source];
+  const corrected =
+    comparisons > 1
+      ? ` Differences of AP50 are claimed after Holm’s correction over ${comparisons} comparisons.`
+      : '';
+  return `Intervals are of ${percent(1 - alpha)}, over ${groups} groups of images ${training}.${corrected}`;
+}
+
 /** Variants that ask for the same are one run: what it was asked is told once. */
-function variantSettings(variant: string, runs: Study['runs']): string {
-  const own = runs.find((run) => run.variant === variant);
-  const same = runs.find(({ run }) => run === own?.run);
+function settingsOf({ variant, sameAs, applied, notVerified, config }: VariantSettings): string {
   const told =
-    same && same.variant !== variant
-      ? `<p>Asks for what ${escapeXml(same.variant)} asks for: the same run.</p>`
-      : settingsSection(own?.run ?? '');
+    sameAs === null
+      ? appliedSettings(applied, notVerified.length, config)
+      : `<p>Asks for what ${escapeXml(sameAs)} asks for: the same run.</p>`;
   return `<h3>${escapeXml(variant)}</h3>${told}`;
 }
 
 function differenceFigure(rows: readonly ComparedVariant[], claims: readonly ComparedClaim[]) {
-  const differences = rows.filter(({ metric, difference }) => metric === 'AP50' && difference);
+  const differences = rows.filter(({ metric, difference }) => metric === PRIMARY && difference);
   const first = rows[0].variant;
   return intervalFigure(
     differences.map(({ variant, difference }) => ({
@@ -66,51 +93,55 @@ function differenceFigure(rows: readonly ComparedVariant[], claims: readonly Com
       low: difference?.low ?? null,
       high: difference?.high ?? null,
     })),
-    `AP50 less that of ${first}`,
-    'difference of AP50',
+    `${PRIMARY} less that of ${first}`,
+    `difference of ${PRIMARY}`,
     claims
       .filter(({ against }) => against === first)
       .map(({ variant, claimed }) => ({ name: variant, value: claimed })),
   );
 }
 
-async function lookSection(look: ReportSection, { variants, runs }: Study): Promise<string> {
-  const [{ evaluations }] = variants;
-  const [evaluation] = evaluations;
-  if (look === 'curves')
-    return [
-      '<h2>Losses</h2>',
-      ...runs
-        .filter(({ run }, i) => runs.findIndex((other) => other.run === run) === i)
-        .map(({ run, variant, seed }) =>
-          curvesSection(new RunFolder(run).metrics(), `${variant}, seed ${seed}`),
-        ),
-    ].join('\n');
+async function lookSection(look: ReportSection, study: Study): Promise<string> {
+  const { findings } = study;
+  const [evaluation] = study.evaluations;
+  if (look === 'curves') return curvesOf(findings.curves);
   if (look === 'examples')
-    return `<h2>Ground truth beside prediction</h2>${picture(await gallery(evaluation, { count: 3 }), 'the three worst images, then the three best')}`;
-  if (look === 'thresholds') return thresholdSection(evaluation);
-  return await refinementSection(evaluation, runs[0].run);
-}
-
-function thresholdSection(evaluation: Evaluation): string {
-  const { about } = evaluation;
-  const sweeps = sweepOf(evaluation);
+    return evaluation
+      ? `<h2>Ground truth beside prediction</h2>${picture(await gallery(evaluation, { count: 3 }), 'the three worst images, then the three best')}`
+      : '';
+  if (look === 'thresholds')
+    return [
+      '<h2>Thresholds</h2>',
+      '<p>Raising a threshold never raises AP50: it only cuts the tail of the curve. The best one by F1 is chosen on these images, and has to be tried on others.</p>',
+      table(...thresholdCells(study.data.classes, findings.thresholds ?? [])),
+      ...(findings.thresholds ?? []).map((sweep, k) => figure(thresholdFigure(study.data.classes[k], sweep))),
+      evaluation && study.folds === null ? scoresSection(evaluation, analyse(evaluation)) : '',
+    ].join('\n');
+  const steps = findings.refinement ?? [];
+  const drawn = steps.map(({ step, effects }) => ({ name: step, ...effects[PRIMARY] }));
   return [
-    '<h2>Thresholds</h2>',
-    '<p>Raising a threshold never raises AP50: it only cuts the tail of the curve. The best one by F1 is chosen on these images, and has to be tried on others.</p>',
-    table(...thresholdCells(evaluation, sweeps)),
-    ...about.classes.map((name, k) => figure(thresholdFigure(name, sweeps[k]))),
-    scoresSection(evaluation, analyse(evaluation)),
+    '<h2>With and without each step</h2>',
+    `<p>Each step after the model, on and off, everything else as it is by default; ${study.data.images} images. Intervals are over groups, for these trained models.</p>`,
+    table(...stepCells(steps)),
+    figure(intervalFigure(drawn, `${PRIMARY} with the step less without it`, `difference of ${PRIMARY}`)),
   ].join('\n');
 }
 
-async function refinementSection(evaluation: Evaluation, run: string): Promise<string> {
-  const { ablation = [] } = await evaluateRun(run, { stored: true, ablate: true });
-  const drawn = ablation.map(({ step, effects }) => ({ name: step, ...effects.AP50 }));
+function curvesOf(curves: readonly RunCurves[]): string {
+  const shown = curves.length > MOST_CURVES ? curves.filter(({ fold }) => (fold ?? 0) === 0) : curves;
+  const left = curves.length - Math.min(shown.length, MOST_CURVES);
   return [
-    '<h2>With and without each step</h2>',
-    `<p>Each step after the model, on and off, everything else as it is by default; ${evaluation.ids.length} images.</p>`,
-    table(...stepCells(ablation)),
-    figure(intervalFigure(drawn, 'AP50 with the step less without it', 'difference of AP50')),
+    '<h2>Losses</h2>',
+    ...shown
+      .slice(0, MOST_CURVES)
+      .map((own) =>
+        curveFigures(
+          own.steps,
+          own.validations,
+          `${nameOf(own)}${own.every > 1 ? `, means of ${own.every} steps` : ''}`,
+          own.subset,
+        ),
+      ),
+    left > 0 ? `<p class="small">${left} more runs are not drawn.</p>` : '',
   ].join('\n');
 }

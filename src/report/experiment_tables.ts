@@ -1,15 +1,11 @@
 import { formatDuration } from '../core/progress';
 import type { Ablation } from '../evaluation/ablate';
-import { HEADLINE } from '../evaluation/analyse';
-import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
-import { type ClassSweep, sweepThresholds } from '../metrics/analysis/threshold_sweep';
-import { detectionsOf } from '../metrics/evaluation_image';
-import { formatInterval } from '../metrics/statistics/interval';
-import { RunFolder } from '../runs/run_folder';
-import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
-import type { Study } from '../studies/run_study';
-import { stepsOf } from '../training/metrics_log';
-import { METRIC_NAMES } from './sections';
+import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
+import { HEADLINE, PRIMARY } from '../metrics/headline';
+import { formatInterval, leavesOut, MIN_GROUPS, type PairedInterval } from '../metrics/statistics/interval';
+import type { ComparedClaim, ComparedVariant, StudyComparison } from '../studies/comparison';
+import { costOf } from '../studies/record';
+import { nameOf, type Study } from '../studies/study';
 
 /** A table: its header, then its rows; HTML and Markdown are made of the same. */
 export type Cells = readonly [header: readonly string[], rows: readonly (readonly string[])[]];
@@ -17,18 +13,18 @@ export type Cells = readonly [header: readonly string[], rows: readonly (readonl
 const shown = (value: number | null): string => value?.toFixed(3) ?? '–';
 
 /** Every variant with its AP50, and what it differs by from the first. */
-export function variantCells(rows: readonly ComparedVariant[]): Cells {
+export function variantCells({ rows, alpha }: Pick<StudyComparison, 'rows' | 'alpha'>): Cells {
   const several = rows.some(({ values }) => values.length > 1);
   const compared = rows.some(({ difference }) => difference);
   return [
     [
       'variant',
-      'AP50, 95 % interval',
+      `${PRIMARY}, ${percent(1 - alpha)} interval`,
       ...(several ? ['by seed'] : []),
       ...(compared ? ['difference to the first', ''] : []),
     ],
     rows
-      .filter(({ metric }) => metric === 'AP50')
+      .filter(({ metric }) => metric === PRIMARY)
       .map(({ variant, interval, values, difference }) => [
         variant,
         formatInterval(interval),
@@ -40,7 +36,18 @@ export function variantCells(rows: readonly ComparedVariant[]): Cells {
 
 function comparedCells(difference: ComparedVariant['difference']): string[] {
   if (!difference) return ['', ''];
-  return [formatInterval(difference), difference.shown ? 'a difference is shown' : 'no difference shown'];
+  return [formatInterval(difference), wordsOn(difference)];
+}
+
+/** `95 %`, `99.93 %`. */
+export const percent = (share: number): string => `${Number((100 * share).toFixed(2))} %`;
+
+/** What a difference says, in words. */
+export function wordsOn(difference: PairedInterval): string {
+  if (difference.shown) return 'a difference is shown';
+  if (difference.groups < MIN_GROUPS) return 'too few groups to tell';
+  if (difference.trainingNoise === 'unknown') return 'not claimed: training noise is unknown';
+  return leavesOut(difference, 0) ? 'not shown after Holm’s correction' : 'no difference shown';
 }
 
 /** What the report claimed, what was found, and the verdict. */
@@ -61,10 +68,10 @@ export function claimCells(claims: readonly ComparedClaim[]): Cells {
 export function metricCells(rows: readonly ComparedVariant[]): Cells {
   const variants = [...new Set(rows.map(({ variant }) => variant))];
   return [
-    ['variant', ...HEADLINE.map((key) => METRIC_NAMES[key])],
+    ['variant', ...HEADLINE.map(({ name }) => name)],
     variants.map((name) => [
       name,
-      ...HEADLINE.map((key) => {
+      ...HEADLINE.map(({ key }) => {
         const row = rows.find(({ variant, metric }) => variant === name && metric === key);
         return row ? formatInterval(row.interval) : '–';
       }),
@@ -72,39 +79,35 @@ export function metricCells(rows: readonly ComparedVariant[]): Cells {
   ];
 }
 
-/** Every run: how long, how it ended, where it lies. */
-export function runCells(runs: Study['runs']): Cells {
+/** Every run: how long, how it ended, where it is. */
+export function runCells({ runs, recorded }: Pick<Study, 'runs' | 'recorded'>): Cells {
+  // A record holds no times: two runs of one study take others and find the same.
+  const timed = !recorded;
   return [
-    ['run', 'steps', 'ended', 'training', 'folder'],
-    runs.map(({ variant, seed, steps, stopped, run }) => [
-      `${variant}, seed ${seed}`,
-      String(steps),
-      stopped,
-      formatDuration(trainingSeconds(run)),
-      run.split('/').at(-1) ?? run,
+    ['run', 'steps', 'ended', ...(timed ? ['training'] : []), 'folder'],
+    runs.map((own) => [
+      nameOf(own),
+      String(own.steps),
+      own.stopped,
+      ...(timed ? [formatDuration(costOf([own]).seconds)] : []),
+      own.run.split('/').at(-1) ?? own.run,
     ]),
   ];
 }
 
-/** Seconds spent in steps of a run. */
-function trainingSeconds(dir: string): number {
-  return stepsOf(new RunFolder(dir).metrics()).reduce((sum, { seconds }) => sum + seconds, 0);
-}
-
-export function sweepOf({ set, predictions, about }: Evaluation): ClassSweep[] {
-  const found = predictions.map((prediction) => detectionsOf(prediction));
-  return sweepThresholds(set.groundTruth, found, { classes: about.classes.length });
+/** Runs that did not end well. */
+export function failureCells(failures: Study['failures']): Cells {
+  return [['run', 'what ended it'], failures.map((own) => [nameOf(own), own.message])];
 }
 
 /** The best threshold of each class, and what it does. */
-export function thresholdCells({ about }: Evaluation, sweeps: readonly ClassSweep[]): Cells {
+export function thresholdCells(classes: readonly string[], sweeps: readonly ClassSweep[]): Cells {
   return [
     ['class', 'best by F1', 'precision', 'recall', 'F1', 'AP50 of all over 0.1', 'AP50 at the best'],
-    about.classes.map((name, k) => {
-      const { best, curve } = sweeps[k];
+    sweeps.map(({ best, curve }, k) => {
       const at = curve.find(({ threshold }) => threshold === best);
       return [
-        name,
+        classes[k],
         best?.toFixed(2) ?? '–',
         shown(at?.precision ?? null),
         shown(at?.recall ?? null),
@@ -119,31 +122,27 @@ export function thresholdCells({ about }: Evaluation, sweeps: readonly ClassSwee
 /** Each step after the model, with it less without it. */
 export function stepCells(ablation: readonly Ablation[]): Cells {
   return [
-    ['step', 'setting', 'by default', 'AP50', 'PQ', 'F1'],
+    ['step', 'setting', 'by default', ...HEADLINE.map(({ name }) => name)],
     ablation.map(({ step, setting, byDefault, effects }) => [
       step,
       setting,
       byDefault ? 'on' : 'off',
-      formatInterval(effects.AP50),
-      formatInterval(effects.pq),
-      formatInterval(effects.f1),
+      ...HEADLINE.map(({ key }) => formatInterval(effects[key])),
     ]),
   ];
 }
 
 /** The tables of an experiment's page as Markdown, to be quoted. */
-export async function experimentMarkdown({ experiment, comparison, variants, runs }: Study): Promise<string> {
+export function experimentMarkdown(study: Study): string {
+  const { experiment, comparison, data } = study;
   const sections = experiment.sections ?? [];
-  const [evaluation] = variants[0].evaluations;
-  const parts = [markdownTable(variantCells(comparison.rows))];
+  const { thresholds, refinement } = study.findings;
+  const parts = [markdownTable(variantCells(comparison))];
   if (comparison.claims.length) parts.push(markdownTable(claimCells(comparison.claims)));
   if (sections.includes('thresholds'))
-    parts.push(markdownTable(thresholdCells(evaluation, sweepOf(evaluation))));
-  if (sections.includes('refinement')) {
-    const { ablation = [] } = await evaluateRun(runs[0].run, { stored: true, ablate: true });
-    parts.push(markdownTable(stepCells(ablation)));
-  }
-  parts.push(markdownTable(runCells(runs)));
+    parts.push(markdownTable(thresholdCells(data.classes, thresholds ?? [])));
+  if (sections.includes('refinement')) parts.push(markdownTable(stepCells(refinement ?? [])));
+  parts.push(markdownTable(runCells(study)));
   return parts.join('\n');
 }
 

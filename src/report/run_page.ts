@@ -3,6 +3,7 @@ import { formatDuration } from '../core/progress';
 import { analyse } from '../evaluation/analyse';
 import type { Evaluation } from '../evaluation/evaluate';
 import { escapeXml } from '../plots/svg';
+import { validationSubset } from '../runs/validation_subset';
 import { type Metrics, stepsOf } from '../training/metrics_log';
 import { htmlPage, picture, table } from './html';
 import { drawEvaluated, drawExamples, worstAndBest } from './images';
@@ -28,7 +29,10 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
   if (!description) throw new UsageError('a page is of a run; a model file has no history');
   const { experiment, variant, config, split, start } = description;
   const validations = curvePoints(metrics);
-  const before = validations[0]?.step === 0 ? `; before training ${validations[0].AP50.toFixed(3)}` : '';
+  const subset = validationSubset(config, split);
+  const part = subset ? ` on ${subset}` : '';
+  const before =
+    validations[0]?.step === 0 ? `; before training ${validations[0].AP50.toFixed(3)}${part}` : '';
   const { worst, best } = worstAndBest(evaluation);
   const examples = await drawExamples(dataset, split.train.slice(0, 2));
   const analysis = analyse(evaluation);
@@ -49,7 +53,7 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
     '<h2>The data</h2>',
     ...examples.map(({ id, png }) => picture(png, `training image ${id}, without and with its cells`)),
     '<h2>How it learned</h2>',
-    curvesSection(metrics, 'Losses'),
+    curvesSection(metrics, 'Losses', subset),
     '<h2>What it finds</h2>',
     scoresSection(evaluation, analysis),
     picture(await drawEvaluated(evaluation, best), `best image: ${ids[best]}`),

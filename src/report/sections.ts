@@ -1,15 +1,17 @@
+import type { ExperimentConfig } from '../config/schema';
 import { readJson } from '../core/files';
-import { type Analysis, HEADLINE, type Headline } from '../evaluation/analyse';
+import type { Analysis } from '../evaluation/analyse';
 import type { Evaluation } from '../evaluation/evaluate';
 import { matchCoco } from '../metrics/coco/evaluate';
 import { precisionRecallCurve } from '../metrics/coco/summary';
 import { detectionsOf } from '../metrics/evaluation_image';
+import { HEADLINE } from '../metrics/headline';
 import { formatInterval } from '../metrics/statistics/interval';
-import { accuracyFigure, lossFigure } from '../plots/curves';
+import { accuracyFigure, type CurveStep, type CurveValidation, lossFigure } from '../plots/curves';
 import { confusionFigure, precisionRecallFigure, recallFigure } from '../plots/evaluation_figures';
 import type { Figure } from '../plots/figure';
 import { escapeXml, figureToSvg } from '../plots/svg';
-import { readApplied } from '../runs/applied';
+import { type AppliedSetting, readApplied } from '../runs/applied';
 import { type Environment, readProvenance } from '../runs/provenance';
 import { RunFolder } from '../runs/run_folder';
 import { epochsOf, type Metrics, stepsOf } from '../training/metrics_log';
@@ -22,25 +24,30 @@ export function curvePoints(metrics: readonly Metrics[]): { step: number; total:
   );
 }
 
-/** Names of the headline numbers as a person reads them. */
-export const METRIC_NAMES: Readonly<Record<Headline, string>> = {
-  AP50: 'AP50 (masks)',
-  AP: 'AP (masks)',
-  pq: 'PQ',
-  f1: 'F1',
-  aji: 'AJI',
-};
-
 export function figure(drawn: Figure): string {
   return `<figure>${figureToSvg(drawn)}</figure>`;
 }
 
-/** Losses over steps, and AP50 over validations where there are two or more. */
-export function curvesSection(metrics: readonly Metrics[], title: string): string {
-  const steps = stepsOf(metrics);
-  const validations = curvePoints(metrics);
+/** Losses over steps, and AP50 over validations where there are two or more; `subset` is what those took of the images. */
+export function curvesSection(
+  metrics: readonly Metrics[],
+  title: string,
+  subset: string | null = null,
+): string {
+  return curveFigures(stepsOf(metrics), curvePoints(metrics), title, subset);
+}
+
+export function curveFigures(
+  steps: readonly CurveStep[],
+  validations: readonly CurveValidation[],
+  title: string,
+  subset: string | null,
+): string {
   const losses = figure(lossFigure(steps, validations, title));
-  return validations.length > 1 ? `${losses}${figure(accuracyFigure(validations))}` : losses;
+  const told = subset
+    ? `<p class="small">In training ${escapeXml(subset)} were scored: this AP50 is not that of the tables.</p>`
+    : '';
+  return validations.length > 1 ? `${losses}${figure(accuracyFigure(validations))}${told}` : losses;
 }
 
 /** Headline numbers with their intervals, and every class. */
@@ -50,7 +57,7 @@ export function scoresSection(evaluation: Evaluation, analysis: Analysis): strin
   return [
     table(
       ['metric', 'value, with its 95 % interval'],
-      HEADLINE.map((key) => [METRIC_NAMES[key], formatInterval(analysis.intervals[key])]),
+      HEADLINE.map(({ key, name }) => [name, formatInterval(analysis.intervals[key])]),
     ),
     table(
       ['class', 'mask AP50', 'mask AP', 'box AP50', 'PQ', 'F1', 'cells counted / true'],
@@ -107,7 +114,15 @@ export function settingsSection(dir: string): string {
   const run = new RunFolder(dir);
   const found = readApplied(run);
   if (!found) return '';
-  const { settings, notVerified } = found;
+  return appliedSettings(found.settings, found.notVerified.length, run.describe().config);
+}
+
+/** Settings as requested and as read back; `later` act after the start. */
+export function appliedSettings(
+  settings: readonly AppliedSetting[],
+  later: number,
+  config: ExperimentConfig,
+): string {
   const show = (value: unknown): string => JSON.stringify(value);
   const rows = settings.map(({ key, requested, applied, ok }) => [
     key,
@@ -115,9 +130,8 @@ export function settingsSection(dir: string): string {
     show(applied),
     ok ? 'acts' : 'DOES NOT ACT',
   ]);
-  const { config } = run.describe();
   return [
-    `<p>${settings.length} settings were read back from the live model, loader, optimizer and a real batch before the first step; ${notVerified.length} act later (schedules, stopping), each with a test of its own.</p>`,
+    `<p>${settings.length} settings were read back from the live model, loader, optimizer and a real batch before the first step; ${later} act later (schedules, stopping), each with a test of its own.</p>`,
     `<details><summary>Requested and applied</summary>${table(['setting', 'requested', 'applied', ''], rows)}</details>`,
     `<details><summary>Everything the run was requested</summary><pre>${escapeXml(JSON.stringify(config, null, 2))}</pre></details>`,
   ].join('\n');

@@ -5,6 +5,7 @@ import { lockOwner } from '../core/lock';
 import { savedState } from '../training/checkpoint_state';
 import { epochsOf, stepsOf } from '../training/metrics_log';
 import { RunFolder } from './run_folder';
+import { validationSubset } from './validation_subset';
 
 /** What a run folder tells from outside. */
 export interface RunState {
@@ -20,6 +21,8 @@ export interface RunState {
   readonly totalSteps: number | null;
   /** The epoch of the last line; null before the first. */
   readonly epoch: number | null;
+  /** What validation in training scores, where that is not all: `2 of 8 validation images`. */
+  readonly subset: string | null;
   /** AP50 of the masks in the last validation and in the best one. */
   readonly AP50: number | null;
   readonly best: { readonly epoch: number; readonly AP50: number } | null;
@@ -58,6 +61,7 @@ function stateOrDamage(run: string): RunState {
       totalSteps: null,
       epoch: null,
       AP50: null,
+      subset: null,
       best: null,
       secondsLeft: null,
     };
@@ -67,7 +71,7 @@ function stateOrDamage(run: string): RunState {
 /** The state of one run. */
 export function runState(dir: string): RunState {
   const folder = RunFolder.open(dir);
-  const { experiment, variant, config } = folder.describe();
+  const { experiment, variant, config, split } = folder.describe();
   const metrics = folder.metrics();
   const lines = stepsOf(metrics);
   const epochs = epochsOf(metrics);
@@ -88,6 +92,7 @@ export function runState(dir: string): RunState {
     steps,
     totalSteps,
     epoch: metrics.at(-1)?.epoch ?? null,
+    subset: validationSubset(config, split),
     AP50: validated.at(-1)?.AP50 ?? null,
     best: validated.reduce<RunState['best']>(
       (best, one) => (best && best.AP50 >= one.AP50 ? best : one),

@@ -52,7 +52,7 @@ export function countClasses(
           ? [null, null, null]
           : [sum / n, absolute / n, groundTruth === 0 ? null : counted / groundTruth];
       },
-      { ...options, shares: false },
+      { ...options, range: null },
     );
     return {
       groundTruth: images.reduce((total, image) => total + image.groundTruth, 0),

@@ -1,10 +1,14 @@
 import { assignPairs, type CellPair, type ImageCells } from './match';
 
-/** Found, wrongly found, missed, and the sum of the IoU of those found. */
-export interface MatchCounts {
+/** Found, wrongly found, missed. */
+export interface FoundCounts {
   readonly tp: number;
   readonly fp: number;
   readonly fn: number;
+}
+
+/** The same, and the sum of the IoU of those found. */
+export interface MatchCounts extends FoundCounts {
   readonly iou: number;
 }
 
@@ -20,9 +24,9 @@ export interface ImageCounts {
   /** IoU over 0.5, all classes as one: for binary PQ. */
   readonly binary: MatchCounts;
   /** [F1_THRESHOLDS] IoU at or over the threshold, classes must agree. */
-  readonly f1: readonly MatchCounts[];
+  readonly f1: readonly FoundCounts[];
   /** [F1_THRESHOLDS][K] the same, class by class. */
-  readonly f1PerClass: readonly (readonly MatchCounts[])[];
+  readonly f1PerClass: readonly (readonly FoundCounts[])[];
   /** Aggregated Jaccard index and its one-to-one variant; null without ground truth and detections. */
   readonly aji: number | null;
   readonly ajiPlus: number | null;

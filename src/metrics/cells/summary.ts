@@ -1,7 +1,7 @@
 import { ShapeError } from '../../core/errors';
 import type { Instances } from '../../geometry/instances';
 import { detectionsOf, type EvaluationImage } from '../evaluation_image';
-import { countCells, F1_THRESHOLDS, type ImageCounts, type MatchCounts } from './counts';
+import { countCells, F1_THRESHOLDS, type FoundCounts, type ImageCounts, type MatchCounts } from './counts';
 import { matchCells, type ScoreThreshold } from './match';
 
 /** Panoptic quality: `pq = dq * sq`; null where there is neither ground truth nor detection. */
@@ -63,7 +63,7 @@ export interface CellSummary extends PanopticQuality {
 /** The summary of all images, or of a resample: `weights[i]` says how often image i counts. */
 export function summarizeCells(images: readonly ImageCounts[], weights?: ArrayLike<number>): CellSummary {
   const classes = images[0]?.perClass.length ?? 0;
-  const pool = (pick: (image: ImageCounts) => MatchCounts): MatchCounts => pooled(images, pick, weights);
+  const pool = (pick: (image: ImageCounts) => Counts): MatchCounts => pooled(images, pick, weights);
   const average = (pick: (image: ImageCounts) => number | null): number | null =>
     weightedMean(images.map(pick), weights);
   const perClass = Array.from({ length: classes }, (_, k) => {
@@ -118,7 +118,7 @@ export function dice({ groundTruth, found, shared }: ImageCounts['foreground']):
   return groundTruth + found === 0 ? null : (2 * shared) / (groundTruth + found);
 }
 
-export function f1Score(iou: number, { tp, fp, fn }: MatchCounts): F1Score {
+export function f1Score(iou: number, { tp, fp, fn }: FoundCounts): F1Score {
   const share = (n: number): number | null => (n === 0 ? null : tp / n);
   return {
     iou,
@@ -147,15 +147,18 @@ function weightedMean(values: readonly (number | null)[], weights?: ArrayLike<nu
   return n === 0 ? null : sum / n;
 }
 
+/** Counts that may come without the IoU, which pooled F1 does not need. */
+type Counts = FoundCounts & Partial<MatchCounts>;
+
 function pooled(
   images: readonly ImageCounts[],
-  pick: (image: ImageCounts) => MatchCounts,
+  pick: (image: ImageCounts) => Counts,
   weights?: ArrayLike<number>,
 ): MatchCounts {
   const sum = { tp: 0, fp: 0, fn: 0, iou: 0 };
   for (const [i, image] of images.entries()) {
     const weight = weights ? weights[i] : 1;
-    const { tp, fp, fn, iou } = pick(image);
+    const { tp, fp, fn, iou = 0 } = pick(image);
     sum.tp += weight * tp;
     sum.fp += weight * fp;
     sum.fn += weight * fn;

@@ -1,4 +1,4 @@
-import { type ClassMatches, IGNORED, TRUE_POSITIVE } from './match';
+import { IGNORED, type RankedOutcomes, TRUE_POSITIVE } from './match';
 
 /** Recall 0, 0.01 … 1, to the last bit as numpy.linspace makes them. */
 export const RECALL_POINTS: Float64Array = Float64Array.from({ length: 101 }, (_, i) =>
@@ -36,12 +36,12 @@ let precisions = new Float64Array(1024);
  * Source: pycocotools cocoeval.py, accumulate (eps is np.spacing(1)).
  */
 export function averagePrecisions(
-  entry: ClassMatches,
+  entry: RankedOutcomes,
   tables: readonly number[],
   positives: number,
   imageWeights?: ArrayLike<number>,
 ): AveragePrecision[] {
-  const n = entry.scores.length;
+  const n = entry.outcomes[tables[0]]?.length ?? 0;
   if (weights.length < n) grow(2 * n);
   const needed = truthsNeeded(positives);
   if (!imageWeights)

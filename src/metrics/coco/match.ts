@@ -33,18 +33,22 @@ export const FALSE_POSITIVE = 0;
 export const TRUE_POSITIVE = 1;
 export const IGNORED = 2;
 
-/** The detections of one class in all images, the highest score first (equal scores: by image, then as they came). */
-export interface ClassMatches {
-  /** [n] */
-  readonly scores: Float64Array;
+/** What average precision is made of: detections of one class in all images, the highest score first. */
+export interface RankedOutcomes {
   /** [n] number of the image. */
   readonly image: Int32Array;
-  /** [n] place of the detection in its image and class: 0 for the highest score. */
-  readonly rank: Int32Array;
   /** [areas * thresholds][n] FALSE_POSITIVE, TRUE_POSITIVE or IGNORED. */
   readonly outcomes: readonly Uint8Array[];
   /** [areas][images] true cells that count. */
   readonly positives: readonly Int32Array[];
+}
+
+/** The detections of one class in all images, the highest score first (equal scores: by image, then as they came). */
+export interface ClassMatches extends RankedOutcomes {
+  /** [n] */
+  readonly scores: Float64Array;
+  /** [n] place of the detection in its image and class: 0 for the highest score. */
+  readonly rank: Int32Array;
   /** Detections that the limit has cut. */
   readonly cut: number;
 }

@@ -1,5 +1,5 @@
 import { averagePrecisions, RECALL_POINTS } from './average_precision';
-import { type ClassMatches, type CocoMatches, IGNORED, TRUE_POSITIVE } from './match';
+import { type ClassMatches, type CocoMatches, IGNORED, type RankedOutcomes, TRUE_POSITIVE } from './match';
 
 /** COCO's numbers, each -1 where there is no ground truth to find (as pycocotools has it). */
 export interface CocoScores {
@@ -91,7 +91,11 @@ function scoresOf({ areaNames, iouThresholds }: CocoMatches, tables: readonly Cl
 }
 
 /** True cells that count in an area range (by number). */
-export function countPositives(entry: ClassMatches, area: number, weights?: ArrayLike<number>): number {
+export function countPositives(
+  entry: Pick<RankedOutcomes, 'positives'>,
+  area: number,
+  weights?: ArrayLike<number>,
+): number {
   const list = entry.positives[area];
   let sum = 0;
   for (let i = 0; i < list.length; i++) sum += weights ? weights[i] * list[i] : list[i];

@@ -1,6 +1,6 @@
 import { CytobenchError } from '../../core/errors';
-import { createRng } from '../../core/rng';
-import { normalCdf, studentQuantile } from './distributions';
+import { studentCdf, studentQuantile } from './distributions';
+import { numberGroups, pseudoValues, type Statistics } from './pseudo_values';
 
 /** A value with its uncertainty, and the number of groups that the uncertainty is taken over. */
 export interface Interval {
@@ -10,84 +10,176 @@ export interface Interval {
   readonly low: number | null;
   readonly high: number | null;
   readonly groups: number;
-  /** 'bootstrap' over groups, 't' below 10 groups, 'none' below two. */
-  readonly method: 'bootstrap' | 't' | 'none';
-  /** Below 10 groups, the value of each group: with so few they say more than the interval. */
+  /** 't': Student's, on the pseudo-values of groups; 'none': under `MIN_GROUPS` groups, or not defined. */
+  readonly method: 't' | 'none';
+  /** Where there is no interval, the value of each group alone: with so few they are all that can be said. */
   readonly perGroup?: readonly (number | null)[];
 }
+
+/**
+ * What an interval of a difference says of the noise of training: that it is in it, that it is not known (one training a
+ * side and nothing to take it from), or that there is none, as the same trained model is on both sides.
+ */
+export type TrainingNoiseState = 'included' | 'unknown' | 'none';
 
 /** A difference of two values on the same images. */
 export interface PairedInterval extends Interval {
   readonly a: number | null;
   readonly b: number | null;
-  /** Whether the interval leaves out zero; where not, no difference is shown. */
+  readonly trainingNoise: TrainingNoiseState;
+  /** Two-sided, of no difference; null where there is no interval. */
+  readonly p: number | null;
+  /**
+   * Whether a difference is claimed: the interval leaves out zero, training noise is known, and Holm's correction over
+   * the comparisons it is one of lets it stand.
+   */
   readonly shown: boolean;
 }
 
+/** Where a statistic can lie; null: anywhere. */
+export type Range = readonly [low: number, high: number] | null;
+export const SHARE: Range = [0, 1];
+export const DIFFERENCE_OF_SHARES: Range = [-1, 1];
+
+/** An estimate with its standard error and the degrees of freedom that the error was estimated with. */
+export interface Estimate {
+  readonly value: number;
+  readonly error: number;
+  readonly freedom: number;
+}
+
 /**
- * Numbers of a weighted data set: `weights[i]` says how often image i counts. Null where a number is not defined.
- * Everything that is costly (matching) has been done before.
+ * Under so many groups nothing is claimed: the standard error of four values has three degrees of freedom, and the groups
+ * of a data set are too unlike each other for any formula to make that up.
  */
-export type Statistics = (weights: Float64Array) => readonly (number | null)[];
+export const MIN_GROUPS = 5;
+
+/**
+ * Student's interval of an estimate, inside its range: where that is bounded, on the scale of log odds of the place in
+ * the range (for a difference of shares that is Fisher's transformation), its error carried over to first order.
+ * Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.6 (transformation).
+ */
+export function studentInterval(
+  { value, error, freedom }: Estimate,
+  range: Range,
+  level = 0.95,
+): { readonly low: number; readonly high: number } {
+  const t = studentQuantile((1 + level) / 2, freedom);
+  if (range === null) return { low: value - t * error, high: value + t * error };
+  const [least, most] = range;
+  if (!(value > least && value < most)) {
+    const clip = (end: number): number => Math.min(most, Math.max(least, end));
+    return { low: clip(value - t * error), high: clip(value + t * error) };
+  }
+  const reach = t * error * slope(value, range);
+  const odds = (value - least) / (most - value);
+  const back = (by: number): number => {
+    const moved = odds * Math.exp(by);
+    return Number.isFinite(moved) ? least + ((most - least) * moved) / (1 + moved) : most;
+  };
+  return error === 0 ? { low: value, high: value } : { low: back(-reach), high: back(reach) };
+}
+
+/** Two-sided p-value of the estimate being `expected`, on the scale of `studentInterval`. */
+export function studentP({ value, error, freedom }: Estimate, range: Range, expected = 0): number {
+  if (value === expected) return 1;
+  if (error === 0) return 0;
+  const inside = (v: number): boolean => range === null || (v > range[0] && v < range[1]);
+  const logOdds = (v: number): number => Math.log((v - (range?.[0] ?? 0)) / ((range?.[1] ?? 0) - v));
+  const t =
+    range !== null && inside(value) && inside(expected)
+      ? (logOdds(value) - logOdds(expected)) / (error * slope(value, range))
+      : (value - expected) / error;
+  return Math.min(1, 2 * studentCdf(-Math.abs(t), freedom));
+}
+
+/** Derivative of the log odds of the place in a range. */
+function slope(value: number, [least, most]: NonNullable<Range>): number {
+  return (most - least) / ((value - least) * (most - value));
+}
 
 export interface IntervalOptions {
   /** Default 0.95. */
   readonly level?: number;
-  /** Default 1000. */
-  readonly resamples?: number;
-  /** Default 0: the same numbers give the same interval. */
-  readonly seed?: number;
-  /** The numbers are shares in 0..1, and so are the ends of their intervals. Default: true, for differences false. */
-  readonly shares?: boolean;
+  /** Where all of the numbers lie. Default: shares in 0..1; differences of them in -1..1. */
+  readonly range?: Range;
 }
 
-/** Below this many groups a percentile interval is too narrow. */
-export const MIN_BOOTSTRAP_GROUPS = 10;
-
 /**
- * Intervals of several numbers from the same resamples. Groups (slides, patients; images where no groups are known)
- * are drawn with replacement, never single images of a group. Below 10 groups: Student's interval from the jackknife
- * over groups.
+ * Intervals of several numbers of one trained model over groups (slides, patients; images where none are known), never
+ * single images of a group: Student's, from the pseudo-values of the groups. Training again is not in them.
+ * Source: Tukey's jackknife; Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 11.
  */
 export function intervals(
   groupOf: readonly string[],
   statistics: Statistics,
   options: IntervalOptions = {},
 ): Interval[] {
-  const { level = 0.95, resamples = 1000, seed = 0, shares = true } = options;
-  if (!(level > 0 && level < 1)) throw new CytobenchError(`level: expected a number in 0..1, got ${level}`);
-  const { members, count } = groupNumbers(groupOf);
-  const values = statistics(new Float64Array(groupOf.length).fill(1));
-  if (count < 2)
-    return values.map((value) => ({ value, low: null, high: null, groups: count, method: 'none' }));
-  if (count < MIN_BOOTSTRAP_GROUPS)
-    return studentIntervals(members, count, values, statistics, level, shares);
-  return bootstrapIntervals(members, count, values, statistics, { level, resamples, seed });
+  return withEstimates(groupOf, statistics, { range: SHARE, ...options }).map(({ interval }) => interval);
 }
 
-/** Intervals of the differences b - a of the numbers of two runs on the same images, resampled together. */
+/** Intervals with the estimates that they were made of; null where there is none. */
+function withEstimates(
+  groupOf: readonly string[],
+  statistics: Statistics,
+  { level = 0.95, range = SHARE }: IntervalOptions,
+): { readonly interval: Interval; readonly estimate: Estimate | null }[] {
+  if (!(level > 0 && level < 1)) throw new CytobenchError(`level: expected a number in 0..1, got ${level}`);
+  const grouping = numberGroups(groupOf);
+  const { members, count: groups } = grouping;
+  if (groups < MIN_GROUPS) {
+    const only = (group: number): readonly (number | null)[] =>
+      statistics(Float64Array.from(members, (own) => (own === group ? 1 : 0)));
+    const alone = Array.from({ length: groups }, (_, g) => only(g));
+    return statistics(new Float64Array(members.length).fill(1)).map((value, s) => {
+      const perGroup = alone.map((list) => list[s]);
+      return {
+        interval: { value, low: null, high: null, groups, method: 'none', perGroup },
+        estimate: null,
+      };
+    });
+  }
+  const { values, pseudo } = pseudoValues(grouping, statistics);
+  return values.map((value, s) => {
+    const error = Math.sqrt(variance(pseudo[s]) / groups);
+    if (value === null || !Number.isFinite(error))
+      return { interval: { value, low: null, high: null, groups, method: 'none' }, estimate: null };
+    const estimate = { value, error, freedom: groups - 1 };
+    const ends = studentInterval(estimate, range, level);
+    return { interval: { value, ...ends, groups, method: 't' }, estimate };
+  });
+}
+
+/**
+ * Intervals of the differences b - a of the numbers of two answers of one trained model on the same images: what a step
+ * after the model does. Of two trained models see `crossedDifference`.
+ */
 export function pairedIntervals(
   groupOf: readonly string[],
   a: Statistics,
   b: Statistics,
   options: IntervalOptions = {},
 ): PairedInterval[] {
+  const { range = DIFFERENCE_OF_SHARES } = options;
   const ones = new Float64Array(groupOf.length).fill(1);
   const [valuesA, valuesB] = [a(ones), b(ones)];
-  const differences = intervals(
-    groupOf,
-    (weights) => {
-      const [first, second] = [a(weights), b(weights)];
-      return first.map((value, i) => subtract(second[i], value));
-    },
-    { ...options, shares: false },
-  );
-  return differences.map((interval, i) => ({
+  const differences = (weights: Float64Array): (number | null)[] => {
+    const [first, second] = [a(weights), b(weights)];
+    return first.map((value, i) => subtract(second[i], value));
+  };
+  return withEstimates(groupOf, differences, { ...options, range }).map(({ interval, estimate }, i) => ({
     ...interval,
     a: valuesA[i],
     b: valuesB[i],
-    shown: interval.low !== null && interval.high !== null && (interval.low > 0 || interval.high < 0),
+    trainingNoise: 'none',
+    p: estimate && studentP(estimate, range),
+    shown: leavesOut(interval, 0),
   }));
+}
+
+/** Whether an interval is there and does not hold a value. */
+export function leavesOut({ low, high }: Pick<Interval, 'low' | 'high'>, value: number): boolean {
+  return low !== null && high !== null && (low > value || high < value);
 }
 
 /** `0.412 (0.385 to 0.438, 14 groups)`. */
@@ -96,104 +188,18 @@ export function formatInterval({ value, low, high, groups }: Interval, digits = 
   const counted = `${groups} group${groups === 1 ? '' : 's'}`;
   // What rounds to zero has no sign.
   const shown = (number: number): string => number.toFixed(digits).replace(/^-(0\.?0*)$/, '$1');
-  if (low === null || high === null) return `${shown(value)} (${counted})`;
+  if (low === null || high === null)
+    return `${shown(value)} (${counted}${groups < MIN_GROUPS ? ', too few to tell' : ''})`;
   return `${shown(value)} (${shown(low)} to ${shown(high)}, ${counted})`;
 }
 
-/**
- * Percentile interval with its ends moved outwards as Student's distribution asks for so many groups (the "expanded
- * percentile" interval). Source: Hesterberg, What Teachers Should Know About the Bootstrap, 2015, section 4.2.
- */
-function bootstrapIntervals(
-  members: Int32Array,
-  count: number,
-  values: readonly (number | null)[],
-  statistics: Statistics,
-  { level, resamples, seed }: Required<Omit<IntervalOptions, 'shares'>>,
-): Interval[] {
-  const rng = createRng(seed).fork('bootstrap');
-  const drawn = new Float64Array(count);
-  const weights = new Float64Array(members.length);
-  const samples: number[][] = values.map(() => []);
-  for (let r = 0; r < resamples; r++) {
-    drawn.fill(0);
-    for (let g = 0; g < count; g++) drawn[rng.integer(0, count)]++;
-    for (let i = 0; i < weights.length; i++) weights[i] = drawn[members[i]];
-    const found = statistics(weights);
-    for (let s = 0; s < samples.length; s++) {
-      const value = found[s];
-      if (value !== null) samples[s].push(value);
-    }
-  }
-  const t = studentQuantile((1 - level) / 2, count - 1);
-  const tail = normalCdf(Math.sqrt(count / (count - 1)) * t);
-  return values.map((value, s) => {
-    const sorted = Float64Array.from(samples[s]).sort();
-    // Where most resamples leave the number undefined, so does the data.
-    const enough = value !== null && sorted.length >= resamples / 2;
-    return {
-      value,
-      low: enough ? quantile(sorted, tail) : null,
-      high: enough ? quantile(sorted, 1 - tail) : null,
-      groups: count,
-      method: 'bootstrap',
-    };
-  });
-}
-
-/**
- * Student's interval around the value with the jackknife's standard error, all but one group at a time; for shares on
- * the scale of log odds, which holds more nearly 95 % of AP50 at 5 groups than the plain one does. Source: Efron and
- * Tibshirani, An Introduction to the Bootstrap, chapter 11.
- */
-function studentIntervals(
-  members: Int32Array,
-  count: number,
-  values: readonly (number | null)[],
-  statistics: Statistics,
-  level: number,
-  shares: boolean,
-): Interval[] {
-  const each = (inside: number, outside: number): (readonly (number | null)[])[] =>
-    Array.from({ length: count }, (_, g) =>
-      statistics(Float64Array.from(members, (group) => (group === g ? inside : outside))),
-    );
-  const alone = each(1, 0);
-  const without = each(0, 1);
-  const t = studentQuantile((1 + level) / 2, count - 1);
-  return values.map((value, s) => {
-    const perGroup = alone.map((list) => list[s]);
-    const rest = without.map((list) => list[s] ?? Number.NaN);
-    const odds = shares && [value ?? Number.NaN, ...rest].every((v) => v > 0 && v < 1);
-    const scaled = odds ? rest.map((v) => Math.log(v / (1 - v))) : rest;
-    const mean = scaled.reduce((sum, v) => sum + v, 0) / count;
-    const spread = scaled.reduce((sum, v) => sum + (v - mean) ** 2, 0);
-    const reach = t * Math.sqrt(((count - 1) / count) * spread);
-    const base = { value, groups: count, method: 't' as const, perGroup };
-    if (value === null || !Number.isFinite(reach)) return { ...base, low: null, high: null };
-    if (!odds) return { ...base, low: value - reach, high: value + reach };
-    const shifted = (by: number): number => 1 / (1 + ((1 - value) / value) * Math.exp(-by));
-    return { ...base, low: shifted(-reach), high: shifted(reach) };
-  });
-}
-
-/** Group number of each image, in the order in which groups come. */
-function groupNumbers(groupOf: readonly string[]): { members: Int32Array; count: number } {
-  const numbers = new Map<string, number>();
-  const members = Int32Array.from(groupOf, (group) => {
-    const known = numbers.get(group) ?? numbers.size;
-    numbers.set(group, known);
-    return known;
-  });
-  return { members, count: numbers.size };
-}
-
-/** Quantile of sorted values, linear between neighbours. */
-function quantile(sorted: Float64Array, p: number): number {
-  const place = p * (sorted.length - 1);
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+/** Sample variance, n - 1 below. */
+export function variance(values: ArrayLike<number>): number {
+  let mean = 0;
+  for (let i = 0; i < values.length; i++) mean += values[i] / values.length;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i] - mean) ** 2;
+  return sum / (values.length - 1);
 }
 
 function subtract(b: number | null, a: number | null): number | null {

@@ -1,10 +1,10 @@
 import { CytobenchError } from '../../core/errors';
-import type { ImageCounts, MatchCounts } from '../cells/counts';
+import type { FoundCounts, ImageCounts, MatchCounts } from '../cells/counts';
 import { dice, f1Score, mean, panopticQuality } from '../cells/summary';
 import { averagePrecisions } from '../coco/average_precision';
-import type { CocoMatches } from '../coco/match';
+import type { CocoMatches, RankedOutcomes } from '../coco/match';
 import { countPositives } from '../coco/summary';
-import type { Statistics } from './interval';
+import type { Statistics } from './pseudo_values';
 
 export type CocoKey = 'AP' | 'AP50' | 'AP75' | 'AR';
 
@@ -12,7 +12,11 @@ export type CocoKey = 'AP' | 'AP50' | 'AP75' | 'AR';
  * COCO numbers of a weighted data set, as `intervals` takes them; matching is not done again. With `k` (from 0) those
  * of one class, else means over the classes that have ground truth. Where `summarizeCoco` says -1 this says null.
  */
-export function cocoStatistics(matches: CocoMatches, keys: readonly CocoKey[], k?: number): Statistics {
+export function cocoStatistics(
+  matches: Pick<CocoMatches, 'iouThresholds'> & { readonly classes: readonly RankedOutcomes[] },
+  keys: readonly CocoKey[],
+  k?: number,
+): Statistics {
   const classes = k === undefined ? matches.classes : [matches.classes[k]];
   const tablesOf = (key: CocoKey): number[] => {
     const wanted = { AP50: 0.5, AP75: 0.75, AP: undefined, AR: undefined }[key];
@@ -88,13 +92,13 @@ export function cellStatistics(
 /** Counts of each image as columns; gives their weighted sums. */
 function countsColumn(
   images: readonly ImageCounts[],
-  pick: (image: ImageCounts) => MatchCounts,
+  pick: (image: ImageCounts) => FoundCounts & Partial<MatchCounts>,
 ): (weights: Float64Array) => MatchCounts {
   const rows = images.map(pick);
   const tp = Float64Array.from(rows, (row) => row.tp);
   const fp = Float64Array.from(rows, (row) => row.fp);
   const fn = Float64Array.from(rows, (row) => row.fn);
-  const iou = Float64Array.from(rows, (row) => row.iou);
+  const iou = Float64Array.from(rows, (row) => row.iou ?? 0);
   return (weights) => ({
     tp: dot(tp, weights),
     fp: dot(fp, weights),
