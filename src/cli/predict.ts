@@ -24,6 +24,7 @@ export function registerPredict(program: Command): void {
       .argument('<run>', 'a run folder or a model file')
       .argument('[input...]', 'images or folders of images')
       .requiredOption('--out <dir>', 'where to write')
+      .option('--overwrite', 'also into a folder that holds files of others')
       .option(
         '--formats <list>',
         'coco, labels, geojson, imagej, csv, overlay, viewer',
@@ -66,6 +67,7 @@ export function registerPredict(program: Command): void {
 /** What `predict` is asked. */
 interface PredictFlags extends CommonOptions {
   readonly out: string;
+  readonly overwrite?: boolean;
   readonly formats: string;
   readonly tile?: number;
   readonly overlap?: number;
@@ -104,7 +106,7 @@ async function predict(names: readonly string[], flags: PredictFlags): Promise<v
     architecture: flags.weights === undefined ? undefined : flags.model,
   });
   const { classes } = loaded.about;
-  const writer = new PredictionWriter(flags.out, formats, classes);
+  const writer = new PredictionWriter(flags.out, formats, classes, flags.overwrite);
   const failed: FailedImage[] = [];
   const images = await predictAll(loaded, inputs, flags, writer, formats, failed);
   writer.finish();

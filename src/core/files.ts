@@ -123,7 +123,8 @@ export function requireFree(file: string, overwrite = false): void {
       fs.readSync(descriptor, bytes, 0, bytes.length, position);
       return bytes.toString('latin1');
     };
-    if (read(0).includes(MAKER) || read(Math.max(0, size - LOOKED_AT)).includes(MAKER)) return;
+    const made = (text: string): boolean => text.toLowerCase().includes(MAKER);
+    if (made(read(0)) || made(read(Math.max(0, size - LOOKED_AT)))) return;
   } finally {
     fs.closeSync(descriptor);
   }

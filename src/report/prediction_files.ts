@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import { writeFileAtomic, writeJson } from '../core/files';
+import { OutputFolder } from '../core/output_folder';
 import { writeDatasetInfo } from '../data/dataset_info';
 import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exporters/coco';
 import { cellFeatures, geoJson } from '../data/exporters/geojson';
@@ -58,11 +59,17 @@ export class PredictionWriter {
   /** Cells that a label image cannot hold, image by image. */
   private readonly covered: { id: string; instances: number; covered: number }[] = [];
 
+  private readonly folder: OutputFolder;
+
+  /** Takes away what an earlier prediction left in `dir`; any other file there is refused, unless `overwrite`. */
   constructor(
-    private readonly dir: string,
+    dir: string,
     private readonly formats: readonly PredictionFormat[],
     private readonly classes: readonly string[],
-  ) {}
+    overwrite = false,
+  ) {
+    this.folder = new OutputFolder(dir, overwrite);
+  }
 
   async add(predicted: ImageToWrite): Promise<void> {
     const { id, fileName, height, width, instances, pixelSize, channelOrder } = predicted;
@@ -76,7 +83,7 @@ export class PredictionWriter {
       wants('csv') || wants('geojson') ? measureCells(instances, predicted, this.classes, channelOrder) : [];
     if (wants('geojson')) this.writeGeoJson(id, instances, rows);
     if (wants('imagej'))
-      writeFileAtomic(path.join(this.dir, 'imagej', `${id}_RoiSet.zip`), roiZip(instances, this.classes));
+      writeFileAtomic(this.folder.file('imagej', `${id}_RoiSet.zip`), roiZip(instances, this.classes));
     if (wants('csv')) {
       this.cells.push({ id, rows, pixelSize });
       const counts = this.classes.map((name) => rows.filter((row) => row.class === name).length);
@@ -84,13 +91,18 @@ export class PredictionWriter {
     }
     if (wants('overlay'))
       writeFileAtomic(
-        path.join(this.dir, 'overlays', `${id}.png`),
+        this.folder.file('overlays', `${id}.png`),
         await drawOverlay({ ...predicted, classes: this.classes }),
       );
     if (wants('viewer'))
       writeFileAtomic(
-        path.join(this.dir, 'viewers', `${id}.html`),
-        await viewerHtml({ ...predicted, title: id, classes: this.classes }),
+        this.folder.file('viewers', `${id}.html`),
+        await viewerHtml({
+          ...predicted,
+          title: id,
+          classes: this.classes,
+          threshold: lowestScore(instances),
+        }),
       );
   }
 
@@ -104,24 +116,25 @@ export class PredictionWriter {
 
   /** Writes what is about all images. */
   finish(): void {
-    const { dir, formats, classes } = this;
+    const { folder, formats, classes } = this;
     if (formats.includes('coco')) {
-      writeFileAtomic(path.join(dir, 'results.json'), cocoResultsJson(this.results));
-      writeJson(path.join(dir, 'ids.json'), this.ids);
+      writeFileAtomic(folder.file('results.json'), cocoResultsJson(this.results));
+      writeJson(folder.file('ids.json'), this.ids);
     }
     if (formats.includes('labels')) {
       // Beside the data set, which holds nothing but itself.
-      if (this.covered.length > 0) writeJson(path.join(dir, 'labels-covered.json'), this.covered);
-      writeDatasetInfo(path.join(dir, 'labels'), { classes, channelOrder: this.channelOrder });
+      if (this.covered.length > 0) writeJson(folder.file('labels-covered.json'), this.covered);
+      folder.file('labels', 'dataset.json');
+      writeDatasetInfo(path.join(folder.dir, 'labels'), { classes, channelOrder: this.channelOrder });
     }
     if (formats.includes('csv')) {
       const micrometres = this.cells.some(({ pixelSize }) => pixelSize !== undefined);
       const lines = this.cells.flatMap(({ id, rows, pixelSize }) =>
         rows.map((row) => cellLine(id, row, micrometres, pixelSize)),
       );
-      writeFileAtomic(path.join(dir, 'cells.csv'), text([cellColumns(micrometres).join(','), ...lines]));
+      writeFileAtomic(folder.file('cells.csv'), text([cellColumns(micrometres).join(','), ...lines]));
       const header = ['image', 'height', 'width', 'cells', ...classes.map(csvText)].join(',');
-      writeFileAtomic(path.join(dir, 'images.csv'), text([header, ...this.counts]));
+      writeFileAtomic(folder.file('images.csv'), text([header, ...this.counts]));
     }
   }
 
@@ -133,7 +146,10 @@ export class PredictionWriter {
     );
     const drawn = instances.masks.filter((mask) => rleArea(mask) > 0).length;
     if (shown < drawn) this.covered.push({ id, instances: drawn, covered: drawn - shown });
-    writeRecord(path.join(this.dir, 'labels'), { id, height, width, image, labelMaps, ignore: null });
+    this.folder.file('labels', id, 'image.tif');
+    for (const [k, map] of labelMaps.entries()) if (map) this.folder.file('labels', id, `class${k + 1}.tif`);
+    const labels = path.join(this.folder.dir, 'labels');
+    writeRecord(labels, { id, height, width, image, labelMaps, ignore: null });
   }
 
   private writeGeoJson(id: string, instances: Instances, rows: readonly CellRow[]): void {
@@ -146,8 +162,13 @@ export class PredictionWriter {
         return { area, perimeter, eccentricity, solidity };
       },
     });
-    writeFileAtomic(path.join(this.dir, 'geojson', `${id}.geojson`), geoJson(features));
+    writeFileAtomic(this.folder.file('geojson', `${id}.geojson`), geoJson(features));
   }
+}
+
+/** The score from which a page shows all cells that are in the other files, in hundredths. */
+function lowestScore({ scores }: Instances): number {
+  return Math.floor(Math.min(...scores, 0.5) * 100) / 100;
 }
 
 function text(lines: readonly string[]): string {

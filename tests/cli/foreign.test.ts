@@ -16,6 +16,9 @@ const FILES: readonly (readonly string[])[] = [
   ['submit', 'RUN', '--images', 'DIR', '--ids', 'ids.json', '--out', 'FILE'],
   ['notebook', 'run', 'notebooks/00_quickstart.ipynb', '--out', 'FILE'],
   ['experiment', 'augmentation', '--preset', 'smoke', '--out', 'FILE'],
+  ['data', 'preview', 'DIR', '--augmentation', 'basic', '--out', 'FILE'],
+  ['data', 'split', 'DIR', '--val', '0.5', '--out', 'FILE'],
+  ['data', 'export', 'coco', 'DIR', '--out', 'FILE'],
 ];
 
 /** Commands that fill a folder, each on a folder of the user's. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { createProgress } from '../../core/progress';
-import { type CommonOptions, printResult, withCommonOptions } from '../command';
+import { type CommonOptions, printResult, withCommonOptions, withOverwrite } from '../command';
 
 interface ExportOptions extends CommonOptions {
   readonly out: string;
@@ -10,10 +10,12 @@ interface ExportOptions extends CommonOptions {
 export function registerDataExport(data: Command): void {
   const group = data.command('export').description('convert a data set into a foreign format');
   withCommonOptions(
-    group
-      .command('coco <dir>')
-      .description('COCO annotations with run-length masks')
-      .requiredOption('--out <file>', 'the annotations (JSON)'),
+    withOverwrite(
+      group
+        .command('coco <dir>')
+        .description('COCO annotations with run-length masks')
+        .requiredOption('--out <file>', 'the annotations (JSON)'),
+    ),
     'npx cytobench data export coco DIR --out annotations.json',
   ).action(async (dir: string, options: ExportOptions) => {
     const { openDataset } = await import('../../data/dataset');

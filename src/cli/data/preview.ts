@@ -1,7 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { nearestName } from '../../core/errors';
 import type { AugmentationLevel } from '../../data/transforms/transforms';
-import { type CommonOptions, parseCount, parseWhole, printResult, withCommonOptions } from '../command';
+import {
+  type CommonOptions,
+  parseCount,
+  parseWhole,
+  printResult,
+  withCommonOptions,
+  withOverwrite,
+} from '../command';
 
 interface PreviewCommandOptions extends CommonOptions {
   readonly augmentation: AugmentationLevel;
@@ -25,20 +32,22 @@ function parseLevel(text: string): AugmentationLevel {
 
 export function registerDataPreview(data: Command): void {
   withCommonOptions(
-    data
-      .command('preview <dir>')
-      .description('a contact sheet of what the model sees, with contours and classes')
-      .option('--augmentation <level>', LEVELS.join(', '), parseLevel, 'full' as AugmentationLevel)
-      .option('--images <n>', 'rows', parseCount, 4)
-      .option('--versions <n>', 'augmented versions of each', parseCount, 3)
-      .option('--seed <s>', 'as of the run', parseWhole, 0)
-      .requiredOption('--out <file>', 'the sheet (PNG)'),
+    withOverwrite(
+      data
+        .command('preview <dir>')
+        .description('a contact sheet of what the model sees, with contours and classes')
+        .option('--augmentation <level>', LEVELS.join(', '), parseLevel, 'full' as AugmentationLevel)
+        .option('--images <n>', 'rows', parseCount, 4)
+        .option('--versions <n>', 'augmented versions of each', parseCount, 3)
+        .option('--seed <s>', 'as of the run', parseWhole, 0)
+        .requiredOption('--out <file>', 'the sheet (PNG)'),
+    ),
     'npx cytobench data preview DIR --augmentation full --out sheet.png',
   ).action(async (dir: string, options: PreviewCommandOptions) => {
     const { openDataset } = await import('../../data/dataset');
     const { AUGMENTATION_LEVELS } = await import('../../data/transforms/transforms');
     const { previewSheet } = await import('../../report/images');
-    const { writeFileAtomic } = await import('../../core/files');
+    const { MAKER, writeFileAtomic } = await import('../../core/files');
     const { seed, images, versions, out, augmentation } = options;
     const dataset = await openDataset(dir);
     const n = Math.min(images, dataset.ids.length);
@@ -49,7 +58,14 @@ export function registerDataPreview(data: Command): void {
       ids,
       versions,
     });
-    writeFileAtomic(out, png);
+    const { default: sharp } = await import('sharp');
+    writeFileAtomic(
+      out,
+      await sharp(png)
+        .withExif({ IFD0: { Software: MAKER } })
+        .png()
+        .toBuffer(),
+    );
     printResult(
       options,
       { out, augmentation, ids, versions },

@@ -2,7 +2,15 @@ import type { Command } from 'commander';
 import { DataError, UsageError } from '../../core/errors';
 import { createProgress } from '../../core/progress';
 import type { MadeSplit } from '../../data/splits/make_split';
-import { type CommonOptions, parseShare, parseWhole, printResult, say, withCommonOptions } from '../command';
+import {
+  type CommonOptions,
+  parseShare,
+  parseWhole,
+  printResult,
+  say,
+  withCommonOptions,
+  withOverwrite,
+} from '../command';
 
 interface SplitCommandOptions extends CommonOptions {
   readonly val?: number;
@@ -17,17 +25,19 @@ const MOST_WARNINGS = 10;
 
 export function registerDataSplit(data: Command): void {
   withCommonOptions(
-    data
-      .command('split <dir>')
-      .description('divide into training and validation, no group on both sides, classes in balance')
-      .option('--val <share>', 'share of the images for validation (default: 0.2)', parseShare)
-      .option('--val-groups <names>', 'the groups for validation by name, separated by commas')
-      .option(
-        '--group-by <how>',
-        'none, dataset, prefix:N or regex:PATTERN (default: dataset.json, else none)',
-      )
-      .option('--seed <s>', 'the same seed divides alike', parseWhole, 0)
-      .requiredOption('--out <file>', 'where the split is written (JSON)'),
+    withOverwrite(
+      data
+        .command('split <dir>')
+        .description('divide into training and validation, no group on both sides, classes in balance')
+        .option('--val <share>', 'share of the images for validation (default: 0.2)', parseShare)
+        .option('--val-groups <names>', 'the groups for validation by name, separated by commas')
+        .option(
+          '--group-by <how>',
+          'none, dataset, prefix:N or regex:PATTERN (default: dataset.json, else none)',
+        )
+        .option('--seed <s>', 'the same seed divides alike', parseWhole, 0)
+        .requiredOption('--out <file>', 'where the split is written (JSON)'),
+    ),
     'npx cytobench data split DIR --val 0.2 --group-by prefix:12 --out split.json',
   ).action(async (dir: string, options: SplitCommandOptions) => {
     if (options.val !== undefined && options.valGroups !== undefined)
@@ -37,7 +47,7 @@ export function registerDataSplit(data: Command): void {
     const { surveyDataset } = await import('../../data/splits/survey');
     const { checkSplit } = await import('../../data/splits/check_split');
     const { defaultGroupBy, parseGroupBy } = await import('../../data/splits/groups');
-    const { writeJson } = await import('../../core/files');
+    const { MAKER, writeJson } = await import('../../core/files');
     const dataset = await openDataset(dir);
     const groupBy = options.groupBy === undefined ? defaultGroupBy(dataset) : parseGroupBy(options.groupBy);
     const names = options.valGroups?.split(',').map((name) => name.trim());
@@ -55,7 +65,7 @@ export function registerDataSplit(data: Command): void {
     });
     const check = await checkSplit(dataset, split, { groupBy, appearances });
     progress.finish();
-    writeJson(options.out, split);
+    writeJson(options.out, { ...split, madeBy: MAKER });
     for (const { train, val, likeness } of check.nearIdentical.slice(0, MOST_WARNINGS))
       say(`warning: ${train} (training) and ${val} (validation) look the same (${likeness})`);
     if (check.nearIdentical.length > MOST_WARNINGS)
