@@ -59,5 +59,50 @@ describe('the list of runs', () => {
       // A number of another machine is somebody else's process here.
       fs.writeFileSync(path.join(folder, 'd', 'lock.json'), JSON.stringify({ ...stale, host: 'elsewhere' }));
       await assert.rejects(stopRun(path.join(folder, 'd')), /trained by process \d+ of elsewhere/);
+      // One damaged run hides none of the others, and linked folders are runs too.
+      fs.mkdirSync(path.join(folder, 'broken'));
+      fs.writeFileSync(path.join(folder, 'broken', 'config.json'), '{"experiment": "x"');
+      fs.symlinkSync(path.join(folder, 'a'), path.join(folder, 'link'));
+      const all = listRuns(folder).map(({ run, state }) => [path.basename(run), state]);
+      assert.deepEqual(
+        all.filter(([name]) => ['a', 'broken', 'link'].includes(name)),
+        [
+          ['a', 'complete'],
+          ['broken', 'damaged'],
+          ['link', 'complete'],
+        ],
+      );
+    }));
+
+  it('believes no lock that no run wrote, and signals nobody for it', () =>
+    withTemporaryFolder(async (folder) => {
+      const dir = path.join(folder, 'run');
+      fs.mkdirSync(dir);
+      const config = { training: { steps: 3, epochs: 1 }, validation: { images: null } };
+      fs.writeFileSync(
+        path.join(dir, 'config.json'),
+        JSON.stringify({ experiment: 'x', variant: 'base', config, split: { train: [], val: [], note: '' } }),
+      );
+      const { kill } = process;
+      const signalled: [number, unknown][] = [];
+      process.kill = ((pid: number, signal?: string | number) => {
+        if (signal !== 0) signalled.push([pid, signal]);
+        return kill.call(process, pid, 0);
+      }) as typeof process.kill;
+      try {
+        for (const lock of [
+          '[]',
+          '5',
+          '',
+          `{"pid":-${process.pid},"host":"${os.hostname()}"}`,
+          '{"pid":0}',
+        ]) {
+          fs.writeFileSync(path.join(dir, 'lock.json'), lock);
+          assert.equal((await stopRun(dir)).state, 'new', lock);
+        }
+      } finally {
+        process.kill = kill;
+      }
+      assert.deepEqual(signalled, []);
     }));
 });
