@@ -1,8 +1,9 @@
+// What a notebook imports: import { … } from 'cytobench'.
+
 export type { Experiment } from './config/experiment';
 export { experimentNames, findExperiment } from './config/experiments';
 export { resolveConfig } from './config/resolve';
 export type { ExperimentConfig } from './config/schema';
-// What a notebook imports: import { … } from 'cytobench'.
 export { CytobenchError } from './core/errors';
 export { cellAreas, type Dataset, openDataset } from './data/dataset';
 export type { Sample } from './data/record';

@@ -107,6 +107,7 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   'data.dir': 'trains on the folder it is given',
   'data.emptyImages': 'keeps, skips, or gives a false box to an image without cells',
   'data.onCorrupt': 'stops before it starts at a corrupt file, or leaves it out and says so',
+  'data.cacheMb': 'keeps so many megabytes of decoded images, and decodes the others again',
   'training.workers': 'is the same with 0 and 2 workers, which are there',
   'training.checkpointMinutes': 'writes a checkpoint within an epoch',
   'validation.maxDets': 'cuts what AP50 counts',

@@ -13,7 +13,7 @@ import { evaluateRun } from '../../src/evaluation/evaluate';
 import { MaskRcnn } from '../../src/models/mask_rcnn';
 import type { AppliedSettings } from '../../src/runs/applied';
 import { RunFolder } from '../../src/runs/run_folder';
-import { prepareData } from '../../src/training/data';
+import { prepareData, trainingLoader } from '../../src/training/data';
 import { memoryAdvice } from '../../src/training/preflight';
 import { itGivesTheSameBits } from '../same_bits';
 import { withTemporaryFolder } from '../support';
@@ -108,6 +108,30 @@ describe('settings whose effect is not in the numbers of a run', function () {
       const wrong = trainTiny(path.join(folder, 'x'), { set: ['prediction.scoreThresholds=[0.5,0.5]'] });
       await assert.rejects(wrong, /one for each of the 4 classes/);
     }));
+
+  it('data.cacheMb: keeps so many megabytes of decoded images, and decodes the others again', async () => {
+    // An image of 400 x 400 takes 0.48 MB, its label maps more: one fits into 1 MB, three do not.
+    const made = syntheticDataset({ images: 3, width: 400, height: 400, seed: 1 });
+    const split = { train: made.ids, val: [], note: '' };
+    const decoded = async (cacheMb: number): Promise<number> => {
+      let loads = 0;
+      const dataset = {
+        ...made,
+        source: undefined,
+        load: (id: string) => {
+          loads++;
+          return made.load(id);
+        },
+      };
+      const set = [`data.cacheMb=${cacheMb}`, 'training.workers=0', 'augmentation.level=none'];
+      const loader = trainingLoader({ dataset, split }, config(...set));
+      for (const epoch of [0, 1]) for await (const _ of loader.epoch(epoch));
+      await loader.close();
+      return loads;
+    };
+    assert.equal(await decoded(256), 3);
+    assert.ok((await decoded(1)) > 3);
+  });
 
   it('runtime.threads: gives the native runtime so many threads, and a resume takes them over', () =>
     withTemporaryFolder((folder) => {
