@@ -83,7 +83,8 @@ describe('the planner', () => {
     const variants = drawStudy(createRng(1), { groups: 12, folds: 1, seeds: [1, 1], spread: SPREAD });
     const parts = varianceParts(variants[0], variants[1], variants, layoutOf({ groups: 12, folds: 1 }), null);
     assert.equal(parts.training, null);
-    assert.equal(predictHalfWidth(parts, { groups: 12, folds: null, seeds: 3, variants: 2 }), null);
+    for (const folds of [null, 5])
+      assert.equal(predictHalfWidth(parts, { groups: 12, folds, seeds: 3, variants: 2 }), null);
   });
 });
 
