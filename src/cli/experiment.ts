@@ -232,7 +232,7 @@ const WHY_STOPPED: Readonly<Record<DecidedStudy<Study>['stopped'], string>> = {
   budget: 'the budget is spent',
   looks: 'the last look is taken',
   failed: 'a run has failed',
-  exhausted: 'what is undecided no seed would narrow',
+  exhausted: 'what is undecided no seed would decide',
 };
 
 function describeLooks(stopped: DecidedStudy<Study>['stopped'], looks: readonly Look[]): string {

@@ -39,8 +39,11 @@ function comparedCells(difference: ComparedVariant['difference']): string[] {
   return [formatInterval(difference), wordsOn(difference)];
 }
 
-/** `95 %`, `99.93 %`. */
-export const percent = (share: number): string => `${Number((100 * share).toFixed(2))} %`;
+/** `95 %`, `99.93 %`, `99.9988 %`: as many digits as tell it from 100. */
+export function percent(share: number): string {
+  const digits = Math.max(0, Math.ceil(-Math.log10(1 - share)));
+  return `${Number((100 * share).toFixed(digits))} %`;
+}
 
 /** What a difference says, in words. */
 export function wordsOn(difference: PairedInterval): string {

@@ -4,6 +4,7 @@ import { type Evaluation, evaluateRun } from '../evaluation/evaluate';
 import { type ClassSweep, sweepThresholds } from '../metrics/analysis/threshold_sweep';
 import { detectionsOf } from '../metrics/evaluation_image';
 import { readApplied } from '../runs/applied';
+import { readProvenance } from '../runs/provenance';
 import { RunFolder } from '../runs/run_folder';
 import { validationSubset } from '../runs/validation_subset';
 import { epochsOf, type Metrics, stepsOf } from '../training/metrics_log';
@@ -87,6 +88,7 @@ function variantSettings(variant: string, runs: Study['runs']): VariantSettings 
     variant,
     sameAs: first && first.variant !== variant ? first.variant : null,
     start,
+    weights: readProvenance(folder)?.weights.sha256 ?? null,
     config: { ...config, data: { ...config.data, dir: dir && path.basename(dir) } },
     applied: (applied?.settings ?? []).map((setting) =>
       setting.key === 'data.dir'

@@ -103,6 +103,9 @@ export function planStudy(study: Study, { cost, jobs = 1, ...options }: PlanOpti
         };
       }),
     notes: [
+      ...(claims.some(({ parts }) => parts?.training === null)
+        ? ['training noise is unknown: a pilot of two seeds or of folds (--seeds 0,1 or --folds 5) tells it']
+        : []),
       ...new Set(
         comparison.claims.flatMap(({ difference }) => {
           const { groups, trainingNoise } = difference;

@@ -62,8 +62,9 @@ export interface VariantSettings {
   readonly variant: string;
   /** The variant whose run it shares; null for a run of its own. */
   readonly sameAs: string | null;
-  /** Where its weights came from, in words. */
+  /** Where its weights came from, in words, and the SHA-256 of their file; null where there is none. */
   readonly start: string;
+  readonly weights: string | null;
   readonly config: ExperimentConfig;
   readonly applied: readonly AppliedSetting[];
   /** Settings that act later than the start. */

@@ -1,5 +1,5 @@
 import { spendAlpha } from '../metrics/statistics/multiple';
-import type { StudyComparison } from './comparison';
+import type { ComparedClaim, StudyComparison } from './comparison';
 import { isDecided } from './verdict';
 
 /** A study that grows by a seed of some variants at a time. */
@@ -71,7 +71,8 @@ export async function runUntilDecided<T>(
     if (!found) return null;
     const { study, comparison, failed = false } = found;
     for (const claim of comparison.claims)
-      if (isDecided(claim.claimed, claim.difference)) decided.add(nameOfClaim(claim));
+      if (!isBeyondSeeds(claim) && isDecided(claim.claimed, claim.difference))
+        decided.add(nameOfClaim(claim));
     taken.push({ look: look + 1, alpha: levels[look], seedsOf, decided: [...decided] });
     const open = comparison.claims.filter((claim) => !decided.has(nameOfClaim(claim)));
     say(
@@ -79,10 +80,12 @@ export async function runUntilDecided<T>(
     );
     if (failed) return { study, looks: taken, stopped: 'failed' };
     if (open.length === 0) return { study, looks: taken, stopped: 'decided' };
-    if (look + 1 === looks) return { study, looks: taken, stopped: 'looks' };
-    // A claim about a step after the model is of models that are there: seeds do not narrow it.
-    const trained = open.filter(({ variant, against }) => own.has(variant) && own.has(against));
+    // A claim about a step after the model is of models that are there: it is decided at 95 % or not at all.
+    const trained = open.filter(
+      (claim) => !isBeyondSeeds(claim) && own.has(claim.variant) && own.has(claim.against),
+    );
     if (trained.length === 0) return { study, looks: taken, stopped: 'exhausted' };
+    if (look + 1 === looks) return { study, looks: taken, stopped: 'looks' };
     const wanted = chooseVariants(
       trained.map((claim) => ({
         sides: [claim.against, claim.variant],
@@ -97,6 +100,11 @@ export async function runUntilDecided<T>(
       own.set(variant, [...list, Math.max(-1, ...list) + 1]);
     }
   }
+}
+
+/** Whether the study is too small for a claim in a way that seeds do not change: its data, its groups, how well it learns. */
+function isBeyondSeeds({ verdict, difference }: ComparedClaim): boolean {
+  return verdict === 'too small to tell' && difference.trainingNoise !== 'unknown';
 }
 
 const nameOfClaim = ({ variant, against }: { variant: string; against: string }): string =>

@@ -3,6 +3,7 @@ import { createRng } from '../../src/core/rng';
 import type { Instances } from '../../src/geometry/instances';
 import { evaluateCells } from '../../src/metrics/cells/summary';
 import { matchCoco } from '../../src/metrics/coco/evaluate';
+import { IOU_THRESHOLDS } from '../../src/metrics/coco/match';
 import { summarizeCoco } from '../../src/metrics/coco/summary';
 import { detectionsOf, type EvaluationImage, groundTruthImage } from '../../src/metrics/evaluation_image';
 import { HEADLINE, headlineStatistics } from '../../src/metrics/headline';
@@ -101,6 +102,29 @@ describe('a tally', () => {
       }
       assert.deepEqual(encodeTally(again), encodeTally(tally), 'written again it is the same text');
     }
+  });
+
+  it('of 108 images with 300 detections each takes so little that 16 of them are under 1 MB', () => {
+    // As many as CoNSeP has, of which a third are true, the higher scores more often.
+    const rng = createRng(1);
+    const draw = (): { score: number; image: number; least: number }[] =>
+      Array.from({ length: 108 * 75 }, (_, i) => {
+        const found = rng.chance(0.35);
+        const score = found ? rng.next() ** 0.7 : rng.next() ** 3;
+        return { score, image: Math.floor(i / 75), least: found ? rng.integer(1, 11) : 0 };
+      }).sort((a, b) => b.score - a.score);
+    const { cells } = tallyOf([], [], options);
+    const classes = Array.from({ length: 4 }, () => {
+      const rows = draw();
+      return {
+        image: Int32Array.from(rows, ({ image }) => image),
+        outcomes: IOU_THRESHOLDS.map((_, t) => Uint8Array.from(rows, ({ least }) => (t < least ? 1 : 0))),
+        positives: [new Int32Array(108).fill(40)],
+      };
+    });
+    const { outcomes } = encodeTally({ images: 108, iouThresholds: IOU_THRESHOLDS, classes, cells });
+    // Counts and sums take 14 kB more.
+    assert.ok(16 * (outcomes.length + 14_000) < 1e6, String(outcomes.length));
   });
 
   it('that is cut or of other images is refused in one line', () => {

@@ -134,7 +134,8 @@ describe('a cross-validated study', function () {
 });
 
 describe('runs side by side', function () {
-  this.timeout(1_800_000);
+  // Forty starts of a study: half an hour on two cores with nothing else to do.
+  this.timeout(5_400_000);
 
   it('are told apart where one fails, and the others end', () =>
     withRuns(async () => {

@@ -5,6 +5,7 @@ import { createRng } from '../../src/core/rng';
 import { crossedDifference, poolTrainingNoise } from '../../src/metrics/statistics/crossed';
 import { studentInterval } from '../../src/metrics/statistics/interval';
 import { predictHalfWidth, varianceParts } from '../../src/metrics/statistics/variance_parts';
+import { percent } from '../../src/report/experiment_tables';
 import { chooseVariants, runUntilDecided } from '../../src/studies/until_decided';
 
 const SPREAD = { group: 0.1, variantByGroup: 0.04, training: 0.01, rest: 0.02 };
@@ -28,6 +29,12 @@ function halfWidthOf(design: SimulatedDesign): number {
 }
 
 const seedsOf = (variants: number, seeds: number): number[] => new Array<number>(variants).fill(seeds);
+
+describe('a level', () => {
+  it('is told from 100 %', () => {
+    assert.deepEqual([0.95, 0.9993, 1 - 1.17e-5].map(percent), ['95 %', '99.93 %', '99.99883 %']);
+  });
+});
 
 describe('the planner', () => {
   // From a pilot, what a larger study's half-width will be, against the mean of 400 simulated ones.
@@ -83,7 +90,8 @@ describe('the planner', () => {
     const variants = drawStudy(createRng(1), { groups: 12, folds: 1, seeds: [1, 1], spread: SPREAD });
     const parts = varianceParts(variants[0], variants[1], variants, layoutOf({ groups: 12, folds: 1 }), null);
     assert.equal(parts.training, null);
-    assert.equal(predictHalfWidth(parts, { groups: 12, folds: null, seeds: 3, variants: 2 }), null);
+    for (const folds of [null, 5])
+      assert.equal(predictHalfWidth(parts, { groups: 12, folds, seeds: 3, variants: 2 }), null);
   });
 });
 
@@ -149,6 +157,17 @@ describe('a study that goes on until it is decided', () => {
       return { study, comparison: { ...comparison, claims } };
     };
     assert.equal((await runUntilDecided({ ...growing, run: about }, options))?.stopped, 'exhausted');
+    const small = async (...args: Parameters<typeof growing.run>) => {
+      const { study, comparison } = await growing.run(...args);
+      const claims = comparison.claims.map((claim) => ({
+        ...claim,
+        verdict: 'too small to tell' as const,
+        difference: { ...claim.difference, trainingNoise: 'included' as const },
+      }));
+      return { study, comparison: { ...comparison, claims } };
+    };
+    const done = await runUntilDecided({ ...growing, run: small }, options);
+    assert.deepEqual([done?.stopped, done?.looks.length, done?.looks[0].decided], ['exhausted', 1, []]);
   });
 
   it('claims what is not there in at most 5 % of 60 studies', async function () {

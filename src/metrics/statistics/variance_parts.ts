@@ -109,7 +109,7 @@ function noiseInFolds(
 
 /**
  * The mean half-width of the interval of a difference that a design would give, by the same formulas as the interval's own
- * with expected mean squares in them; null where training noise is not known and one training a side cannot tell it.
+ * with expected mean squares in them; null where training noise is not known, or one training a side would not tell it.
  */
 export function predictHalfWidth(
   parts: VarianceParts,
@@ -117,10 +117,11 @@ export function predictHalfWidth(
   level = 0.95,
 ): number | null {
   const { training, rest } = parts;
+  if (training === null) return null;
   const spread = parts.groups + (2 * rest) / seeds;
   if (folds !== null) {
     const foldOf = Int32Array.from({ length: groups }, (_, g) => g % folds);
-    const added = (training ?? 0) / seeds + parts.fold / 2;
+    const added = training / seeds + parts.fold / 2;
     const between = spread / 2 + foldSizes(foldOf).n0 * added;
     const contrasts = groups === folds ? 1 : Math.max(1, variants - 1);
     return meanHalfWidth(
@@ -138,7 +139,7 @@ export function predictHalfWidth(
     );
   }
   const freedom = seeds > 1 ? variants * (seeds - 1) : parts.freedom;
-  if (training === null || freedom === 0) return null;
+  if (freedom === 0) return null;
   const noise: TrainingNoise = {
     variance: training + rest / groups,
     freedom,
