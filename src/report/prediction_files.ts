@@ -1,6 +1,8 @@
+import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { DataError } from '../core/errors';
 import { writeFileAtomic, writeJson } from '../core/files';
-import { writeDatasetInfo } from '../data/dataset_info';
+import { infoFile, writeDatasetInfo } from '../data/dataset_info';
 import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exporters/coco';
 import { cellFeatures, geoJson } from '../data/exporters/geojson';
 import { roiZip } from '../data/exporters/imagej';
@@ -26,6 +28,9 @@ export const PREDICTION_FORMATS = [
   'viewer',
 ] as const;
 export type PredictionFormat = (typeof PREDICTION_FORMATS)[number];
+
+/** Where label images are until the last one is written. */
+const UNFINISHED = 'labels.unfinished';
 
 /** One predicted image. */
 export interface ImageToWrite {
@@ -109,11 +114,7 @@ export class PredictionWriter {
       writeFileAtomic(path.join(dir, 'results.json'), cocoResultsJson(this.results));
       writeJson(path.join(dir, 'ids.json'), this.ids);
     }
-    if (formats.includes('labels')) {
-      // Beside the data set, which holds nothing but itself.
-      if (this.covered.length > 0) writeJson(path.join(dir, 'labels-covered.json'), this.covered);
-      writeDatasetInfo(path.join(dir, 'labels'), { classes, channelOrder: this.channelOrder });
-    }
+    if (formats.includes('labels')) this.finishLabels();
     if (formats.includes('csv')) {
       const micrometres = this.cells.some(({ pixelSize }) => pixelSize !== undefined);
       const lines = this.cells.flatMap(({ id, rows, pixelSize }) =>
@@ -133,7 +134,31 @@ export class PredictionWriter {
     );
     const drawn = instances.masks.filter((mask) => rleArea(mask) > 0).length;
     if (shown < drawn) this.covered.push({ id, instances: drawn, covered: drawn - shown });
-    writeRecord(path.join(this.dir, 'labels'), { id, height, width, image, labelMaps, ignore: null });
+    writeRecord(path.join(this.dir, UNFINISHED), { id, height, width, image, labelMaps, ignore: null });
+  }
+
+  /** Gives the label images their place: a data set that is there has all its images. */
+  private finishLabels(): void {
+    const { dir, classes } = this;
+    const [from, to] = [path.join(dir, UNFINISHED), path.join(dir, 'labels')];
+    // Beside the data set, which holds nothing but itself.
+    if (this.covered.length > 0) writeJson(path.join(dir, 'labels-covered.json'), this.covered);
+    fs.mkdirSync(from, { recursive: true });
+    fs.mkdirSync(to, { recursive: true });
+    // A data set that an earlier prediction left: its images are replaced. A folder of somebody's own keeps its files.
+    const ours = fs.existsSync(infoFile(to));
+    for (const id of fs.readdirSync(from)) {
+      const [written, place] = [path.join(from, id), path.join(to, id)];
+      if (ours) fs.rmSync(place, { recursive: true, force: true });
+      else if (fs.existsSync(place))
+        throw new DataError('is there already, and is no label image of an earlier prediction', {
+          where: place,
+          fix: 'Name another --out.',
+        });
+      fs.renameSync(written, place);
+    }
+    fs.rmdirSync(from);
+    writeDatasetInfo(to, { classes, channelOrder: this.channelOrder });
   }
 
   private writeGeoJson(id: string, instances: Instances, rows: readonly CellRow[]): void {
