@@ -60,6 +60,7 @@ export class PredictionWriter {
   private readonly cells: { id: string; rows: readonly CellRow[]; pixelSize: number | undefined }[] = [];
   private readonly counts: string[] = [];
   private channelOrder: 'rgb' | 'bgr' = 'rgb';
+  private labelsBegun = false;
   /** Cells that a label image cannot hold, image by image. */
   private readonly covered: { id: string; instances: number; covered: number }[] = [];
 
@@ -134,6 +135,9 @@ export class PredictionWriter {
     );
     const drawn = instances.masks.filter((mask) => rleArea(mask) > 0).length;
     if (shown < drawn) this.covered.push({ id, instances: drawn, covered: drawn - shown });
+    // What a prediction that was killed left is not of this one.
+    if (!this.labelsBegun) fs.rmSync(path.join(this.dir, UNFINISHED), { recursive: true, force: true });
+    this.labelsBegun = true;
     writeRecord(path.join(this.dir, UNFINISHED), { id, height, width, image, labelMaps, ignore: null });
   }
 
@@ -141,6 +145,7 @@ export class PredictionWriter {
   private finishLabels(): void {
     const { dir, classes } = this;
     const [from, to] = [path.join(dir, UNFINISHED), path.join(dir, 'labels')];
+    if (!this.labelsBegun) fs.rmSync(from, { recursive: true, force: true });
     // Beside the data set, which holds nothing but itself.
     if (this.covered.length > 0) writeJson(path.join(dir, 'labels-covered.json'), this.covered);
     fs.mkdirSync(from, { recursive: true });

@@ -163,6 +163,8 @@ describe('prediction files', () => {
         [0.75, 0.5],
         [2, 1],
       );
+      // What an earlier prediction left that was killed.
+      fs.mkdirSync(path.join(folder, 'labels.unfinished', 'stale'), { recursive: true });
       const writer = new PredictionWriter(folder, ['labels', 'imagej', 'geojson'], ['a', 'b']);
       await writer.add({ ...predicted, instances: covered });
       writer.finish();
