@@ -90,6 +90,7 @@ interface ImageResult {
   readonly instances: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly tiles: number;
+  readonly notes: readonly string[];
 }
 
 async function predict(names: readonly string[], flags: PredictFlags): Promise<void> {
@@ -143,6 +144,7 @@ async function predictAll(
   const progress = createProgress({ label: 'predicting', total: inputs.length, unit: 'images' });
   const predictor = new Predictor(model);
   const images: ImageResult[] = [];
+  const said = new Set<string>();
   try {
     for (const [i, input] of inputs.entries()) {
       progress.update(i, input.id);
@@ -157,7 +159,11 @@ async function predictAll(
       }
       const { notes, ...picture } = read;
       const told = flags.pixelSize === undefined ? (input.notes ?? []) : [];
-      for (const note of [...notes, ...told]) say(`note: ${input.file}: ${note}`);
+      for (const note of [...notes, ...told]) {
+        // Said once; every image has its own in the answer.
+        if (!said.has(note)) say(`note: ${input.file}: ${note}`);
+        said.add(note);
+      }
       const pixelSize = flags.pixelSize ?? input.pixelSize;
       const { instances, tiles, atModelLimit } = predictInput(
         predictor,
@@ -188,7 +194,14 @@ async function predictAll(
       const count = (k: number): number =>
         instances.labels.reduce((n, label) => n + (label === k + 1 ? 1 : 0), 0);
       const counts = Object.fromEntries(about.classes.map((name, k) => [name, count(k)]));
-      images.push({ file: input.file, id: input.id, instances: instances.labels.length, counts, tiles });
+      images.push({
+        file: input.file,
+        id: input.id,
+        instances: instances.labels.length,
+        counts,
+        tiles,
+        notes: [...notes, ...told],
+      });
     }
   } finally {
     model.dispose();

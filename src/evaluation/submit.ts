@@ -6,7 +6,7 @@ import { MAKER, readJson, writeFileAtomic } from '../core/files';
 import { createProgress } from '../core/progress';
 import { type CocoResultEntry, cocoResults, cocoResultsJson } from '../data/exporters/coco';
 import { isImageName } from '../data/formats/detect';
-import { readImage, readImageSize } from '../data/formats/image';
+import { readImage, readImageSize, surveyRange } from '../data/formats/image';
 import { type Instances, selectInstances } from '../geometry/instances';
 import { sortByScore } from '../geometry/nms';
 import { rleFromString } from '../geometry/rle';
@@ -202,11 +202,12 @@ export async function submit(where: string, options: SubmitOptions): Promise<Sub
   const results: CocoResultEntry[] = [];
   const empty: string[] = [];
   let cut = 0;
+  const range = await surveyRange(list.map(({ file_name: name }) => path.join(dir, name)));
   const progress = createProgress({ label: 'predicting', total: list.length, unit: 'images' });
   try {
     for (const [i, { file_name: name, id }] of list.entries()) {
       progress.update(i, name);
-      const { data: image, height, width } = await readImage(path.join(dir, name));
+      const { data: image, height, width } = await readImage(path.join(dir, name), { range });
       const { instances } = predictor.predict({ height, width, image }, how);
       const kept = limitDetections(instances, maxDets);
       cut += instances.labels.length - kept.labels.length;

@@ -1,4 +1,6 @@
+import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { DataError } from '../core/errors';
 import { writeFileAtomic, writeJson } from '../core/files';
 import { OutputFolder } from '../core/output_folder';
 import { writeDatasetInfo } from '../data/dataset_info';
@@ -28,6 +30,9 @@ export const PREDICTION_FORMATS = [
 ] as const;
 export type PredictionFormat = (typeof PREDICTION_FORMATS)[number];
 
+/** Where label images are until the last one is written. */
+const UNFINISHED = 'labels.unfinished';
+
 /** One predicted image. */
 export interface ImageToWrite {
   readonly id: string;
@@ -56,6 +61,7 @@ export class PredictionWriter {
   private readonly cells: { id: string; rows: readonly CellRow[]; pixelSize: number | undefined }[] = [];
   private readonly counts: string[] = [];
   private channelOrder: 'rgb' | 'bgr' = 'rgb';
+  private labelsBegun = false;
   /** Cells that a label image cannot hold, image by image. */
   private readonly covered: { id: string; instances: number; covered: number }[] = [];
 
@@ -121,12 +127,7 @@ export class PredictionWriter {
       writeFileAtomic(folder.file('results.json'), cocoResultsJson(this.results));
       writeJson(folder.file('ids.json'), this.ids);
     }
-    if (formats.includes('labels')) {
-      // Beside the data set, which holds nothing but itself.
-      if (this.covered.length > 0) writeJson(folder.file('labels-covered.json'), this.covered);
-      folder.file('labels', 'dataset.json');
-      writeDatasetInfo(path.join(folder.dir, 'labels'), { classes, channelOrder: this.channelOrder });
-    }
+    if (formats.includes('labels')) this.finishLabels();
     if (formats.includes('csv')) {
       const micrometres = this.cells.some(({ pixelSize }) => pixelSize !== undefined);
       const lines = this.cells.flatMap(({ id, rows, pixelSize }) =>
@@ -146,10 +147,34 @@ export class PredictionWriter {
     );
     const drawn = instances.masks.filter((mask) => rleArea(mask) > 0).length;
     if (shown < drawn) this.covered.push({ id, instances: drawn, covered: drawn - shown });
-    this.folder.file('labels', id, 'image.tif');
-    for (const [k, map] of labelMaps.entries()) if (map) this.folder.file('labels', id, `class${k + 1}.tif`);
-    const labels = path.join(this.folder.dir, 'labels');
-    writeRecord(labels, { id, height, width, image, labelMaps, ignore: null });
+    const folder = path.join(this.folder.dir, UNFINISHED);
+    this.labelsBegun = true;
+    this.folder.file(UNFINISHED, id, 'image.tif');
+    for (const [k, map] of labelMaps.entries())
+      if (map) this.folder.file(UNFINISHED, id, `class${k + 1}.tif`);
+    writeRecord(folder, { id, height, width, image, labelMaps, ignore: null });
+  }
+
+  /** Gives the label images their place: a data set that is there has all its images. */
+  private finishLabels(): void {
+    const { folder, classes } = this;
+    const [from, to] = [path.join(folder.dir, UNFINISHED), path.join(folder.dir, 'labels')];
+    // Beside the data set, which holds nothing but itself.
+    if (this.covered.length > 0) writeJson(folder.file('labels-covered.json'), this.covered);
+    fs.mkdirSync(to, { recursive: true });
+    for (const id of this.labelsBegun ? fs.readdirSync(from) : []) {
+      const [written, place] = [path.join(from, id), path.join(to, id)];
+      if (fs.existsSync(place))
+        throw new DataError('is there already, and is no label image of an earlier prediction', {
+          where: place,
+          fix: 'Name another --out.',
+        });
+      for (const name of fs.readdirSync(written)) folder.file('labels', id, name);
+      fs.renameSync(written, place);
+    }
+    fs.rmSync(from, { recursive: true, force: true });
+    folder.file('labels', 'dataset.json');
+    writeDatasetInfo(to, { classes, channelOrder: this.channelOrder });
   }
 
   private writeGeoJson(id: string, instances: Instances, rows: readonly CellRow[]): void {

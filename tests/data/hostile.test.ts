@@ -64,14 +64,21 @@ describe('names', () => {
       }
       const document = {
         images: [{ id: 1, file_name: '../image.png', ...size }],
-        categories: [{ id: 1, name: 'cell' }],
+        categories: [
+          { id: 1, name: 'a\x1b[31m' },
+          { id: 2, name: 'a_[31m' },
+        ],
         annotations: [],
       };
       const src = path.join(folder, 'in');
       await putImage(path.join(src, 'image.png'));
       put(path.join(src, 'ann.json'), JSON.stringify(document));
-      const { ids } = await runImport('coco', [path.join(src, 'ann.json'), src], path.join(folder, 'out'));
-      assert.deepEqual(ids, ['image']);
+      const { ids, classes } = await runImport(
+        'coco',
+        [path.join(src, 'ann.json'), src],
+        path.join(folder, 'out'),
+      );
+      assert.deepEqual([ids, classes], [['image'], ['a_[31m', 'a_[31m 2']]);
       assert.deepEqual(fs.readdirSync(path.join(folder, 'out')).sort(), ['dataset.json', 'image']);
     });
   });

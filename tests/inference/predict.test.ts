@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { unzipSync } from 'fflate';
 import { networkOf } from '../../src/config/schema';
 import { openDataset } from '../../src/data/dataset';
 import { extractInstances } from '../../src/data/extract_instances';
@@ -152,6 +153,31 @@ describe('prediction files', () => {
       const [a, b] = labelMaps.map((map) => extractInstances(map ?? new Uint16Array(36), 6, 6, 1));
       // The pixels that both cover belong to the higher score: 10 of b, 9 - 3 of a.
       assert.deepEqual([[...a.areas], [...b.areas]], [[6], [10]]);
+    }));
+
+  it('say which cells a label image does not show, and hold them elsewhere', () =>
+    withTemporaryFolder(async (folder) => {
+      // The second cell is within the first, which has the higher score.
+      const covered = drawn(
+        ['###... ###... ###... ...... ...... ......', '#..... ...... ...... ...... ...... ......'],
+        [0.75, 0.5],
+        [2, 1],
+      );
+      // What an earlier prediction left that was killed.
+      fs.mkdirSync(path.join(folder, 'labels.unfinished', 'stale'), { recursive: true });
+      const writer = new PredictionWriter(folder, ['labels', 'imagej', 'geojson'], ['a', 'b']);
+      await writer.add({ ...predicted, instances: covered });
+      writer.finish();
+      assert.match(
+        writer.notes().join(),
+        /labels\/tile: 1 of 2 cells are wholly covered by others of a higher score/,
+      );
+      const told = JSON.parse(fs.readFileSync(path.join(folder, 'labels-covered.json'), 'utf8'));
+      assert.deepEqual(told, [{ id: 'tile', instances: 2, covered: 1 }]);
+      const zip = unzipSync(fs.readFileSync(path.join(folder, 'imagej', 'tile_RoiSet.zip')));
+      assert.deepEqual(Object.keys(zip), ['00001-b.roi', '00002-a.roi']);
+      const { features } = JSON.parse(fs.readFileSync(path.join(folder, 'geojson', 'tile.geojson'), 'utf8'));
+      assert.equal(features.length, 2);
     }));
 
   it('hold GeoJSON rings that are closed, turned the right way, and give back every pixel', () =>

@@ -2,7 +2,7 @@ import type { Metadata, Sharp } from 'sharp';
 import { DataError } from '../../core/errors';
 import type { FilePixelSize, ImageFormat, Raster, RasterFile, RasterRequest } from './image_format';
 import { turnsSides, turnUpright } from './orientation';
-import { readPngChunks } from './png';
+import { type PngChunks, readPngChunks } from './png';
 
 /** PNG, JPEG and WebP, decoded by sharp (libpng, libjpeg-turbo, libwebp). */
 export const pngFormat: ImageFormat = {
@@ -10,13 +10,15 @@ export const pngFormat: ImageFormat = {
   extensions: ['.png'],
   signature: /^\x89PNG/,
   exact: true,
-  open: async (file) => {
-    const chunks = readPngChunks(file);
-    if (typeof chunks === 'string')
-      throw new DataError(chunks, { where: file, fix: 'Copy it again from its source.' });
-    return await openWithSharp(file, chunks.colourType === 3 ? chunks.numbers : undefined);
-  },
+  open: (file) => openWithSharp(file, () => checkedChunks(file)),
 };
+
+/** The chunks of a PNG file. Errors name the file: cut off, or with a wrong checksum. */
+function checkedChunks(file: string): PngChunks {
+  const chunks = readPngChunks(file);
+  if (typeof chunks !== 'string') return chunks;
+  throw new DataError(chunks, { where: file, fix: 'Copy it again from its source.' });
+}
 
 export const jpegFormat: ImageFormat = {
   name: 'JPEG',
@@ -34,8 +36,8 @@ export const webpFormat: ImageFormat = {
   open: (file) => openWithSharp(file),
 };
 
-/** @param numbers the file with a table of greys for its palette, where it has one. */
-async function openWithSharp(file: string, numbers?: () => Buffer): Promise<RasterFile> {
+/** @param check looks at the whole file before its pixels are read: PNG has checksums. */
+async function openWithSharp(file: string, check?: () => PngChunks): Promise<RasterFile> {
   const { default: sharp } = await import('sharp');
   const header = await attempt(file, () => sharp(file, { limitInputPixels: false }).metadata());
   const { width, height, orientation = 1 } = header;
@@ -65,14 +67,16 @@ async function openWithSharp(file: string, numbers?: () => Buffer): Promise<Rast
             fix: 'Cut the image into tiles, or raise the limit (maxPixels) if the size is true.',
           },
         );
-      const input = request.raw && numbers ? numbers() : file;
+      const chunks = check?.();
+      const indexed = request.raw === true && chunks?.colourType === 3;
+      const input = indexed ? chunks.numbers() : file;
       const options = {
         limitInputPixels: request.maxPixels,
         failOn: 'truncated' as const,
         ignoreIcc: true,
       };
       const raster = await attempt(file, () => decode(sharp(input, options), header, request.raw === true));
-      return cut(file, uprightRaster(raster, orientation, numbers !== undefined && request.raw), request);
+      return cut(file, uprightRaster(raster, orientation, indexed), request);
     },
     close: () => undefined,
   };

@@ -68,7 +68,8 @@ export async function importDataset(
       writeRecord(work, await source.load(id, notes));
       onImage?.(i + 1, source.ids.length, id);
     }
-    const { classes, channelOrder } = source;
+    const { channelOrder } = source;
+    const classes = usableNames(source.classes, notes);
     writeDatasetInfo(work, { classes, channelOrder, ...(await source.info?.(notes)) });
     // An empty folder may wait there.
     if (fs.existsSync(whole)) fs.rmdirSync(whole);
@@ -78,6 +79,19 @@ export async function importDataset(
     throw fileError(error, out, 'write');
   }
   return notes;
+}
+
+/** Names of classes as `dataset.json` takes them: none empty, none twice, no control characters. Changes are noted. */
+function usableNames(names: readonly string[], notes: ImportNotes): string[] {
+  const used = new Set<string>();
+  return names.map((name, i) => {
+    const plain = name.replace(/\p{Cc}/gu, '_').trim() || `class${i + 1}`;
+    let free = plain;
+    for (let n = 2; used.has(free); n++) free = `${plain} ${n}`;
+    used.add(free);
+    if (free !== name) notes.add('name of a class changed', `${JSON.stringify(name)} to "${free}"`);
+    return free;
+  });
 }
 
 /** An image file and the id it gets. */

@@ -106,8 +106,8 @@ export function openPairs(
     load: async (id, notes) => {
       const pair = byId.get(id) as Pair;
       const { data: image, width, height } = await source.load(pair.file, id, notes);
-      if (pair.oneEach) {
-        const shapes = await cellMasks(pair, { width, height });
+      if (pair.oneEach && !(await isLabelImage(pair))) {
+        const shapes = await cellMasks(pair, { width, height }, notes);
         return { id, width, height, image, ...paintShapes(shapes, classes.length, { width, height }, notes) };
       }
       const { data, notes: told, ...size } = await readLabels(pair, settings);
@@ -131,17 +131,33 @@ async function readPair(pair: Pair, { components, byColour, plane }: ImportSetti
   });
 }
 
+/** A single file that holds several numbers is no mask of one cell. */
+async function isLabelImage({ labels: files }: Pair): Promise<boolean> {
+  if (files.length !== 1) return false;
+  const { data } = await readLabelMap(files[0], { allowEmpty: true, colours: 'grey' });
+  return new Set(data).size > 2;
+}
+
 /** One mask a cell: what is not 0 is the cell. */
 async function cellMasks(
   { id, labels: files }: Pair,
   size: { width: number; height: number },
+  notes: ImportNotes,
 ): Promise<Shape[]> {
   const shapes: Shape[] = [];
   for (const file of files) {
     const { data, ...own } = await readLabelMap(file, { allowEmpty: true, colours: 'grey' });
     requireSameSize(file, own, size);
     const mask = Uint8Array.from(data, (value) => (value === 0 ? 0 : 1));
-    if (!mask.includes(1)) continue;
+    if (!mask.includes(1)) {
+      notes.add('empty mask: left out', `${id}, ${path.basename(file)}`);
+      continue;
+    }
+    if (new Set(data).size > 2)
+      notes.add(
+        'several numbers in the mask of one cell: all are taken as that cell',
+        `${id}, ${path.basename(file)}`,
+      );
     const code = encodeMask(mask, size.height, size.width);
     shapes.push({ label: 1, code, name: `${id}, ${path.basename(file)}` });
   }
@@ -199,7 +215,10 @@ export function pairUp(dir: string, naming: Naming, notes: ImportNotes): Pair[] 
   const found: { file: string; labels: readonly string[]; oneEach?: boolean }[] = [];
   const alone: string[] = [];
   for (const file of images) {
-    const own = labelImageOf(file, companions, naming, inLabelFolder) ?? cellMaskFiles(file, images, folders);
+    const own =
+      labelImageOf(file, companions, naming, inLabelFolder) ??
+      ownMaskFolder(file, companions, inLabelFolder) ??
+      cellMaskFiles(file, images, folders);
     if (!own) {
       alone.push(file);
       continue;
@@ -248,6 +267,28 @@ function labelImageOf(
         best = candidate;
     }
   return best === undefined ? undefined : { labels: [best] };
+}
+
+/** `masks/NAME/`, one file a cell. */
+function ownMaskFolder(
+  file: string,
+  companions: Companions,
+  inLabelFolder: (file: string) => boolean,
+): { labels: readonly string[]; oneEach: true } | undefined {
+  const stems = new Set(stemsOf(file).map(foldName));
+  const masks = companions.files.filter(
+    (other) =>
+      isMaskName(other) &&
+      inLabelFolder(other) &&
+      stems.has(foldName(path.basename(path.dirname(other)))) &&
+      path.dirname(other) !== path.dirname(file),
+  );
+  const nearest = masks.reduce<string | undefined>(
+    (best, mask) => (best === undefined || sharedParts(file, mask) > sharedParts(file, best) ? mask : best),
+    undefined,
+  );
+  const labels = masks.filter((mask) => path.dirname(mask) === path.dirname(nearest ?? ''));
+  return labels.length > 0 ? { labels, oneEach: true } : undefined;
 }
 
 /** `ID/images/NAME.png` with `ID/masks/`, one file a cell, as in the 2018 Data Science Bowl. */

@@ -299,6 +299,21 @@ describe('label images of the world', () => {
         );
     });
     assert.deepEqual([ids, areas], [['abc'], [[[120, 150]]]]);
+    // The same with a folder of masks for each of several images.
+    const several = await labels(async (src) => {
+      for (const name of ['a', 'b']) {
+        await putImage(path.join(src, 'images', `${name}.png`));
+        const cell = Uint8Array.from(mask, (value) => (value === (name === 'a' ? 1 : 2) ? 255 : 0));
+        await putPng(path.join(src, 'masks', name, '1.png'), cell);
+      }
+    });
+    assert.deepEqual(
+      [several.ids, several.areas],
+      [
+        ['a', 'b'],
+        [[[120]], [[150]]],
+      ],
+    );
   });
 
   it('pairs one name in two folders with the masks of its own folder', async () => {

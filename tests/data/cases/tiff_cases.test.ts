@@ -202,6 +202,16 @@ describe('TIFF files of the world', () => {
     );
   });
 
+  it('drops alpha, and keeps the only channel there is, whatever it is called', async () => {
+    const withAlpha = Uint8Array.from({ length: 2 * grey.length }, (_, i) => (i % 2 ? 77 : grey[i >> 1]));
+    for (const kind of [1, 2]) {
+      const two = handMadeTiff(imageFields(8, 2, 1, { 338: [3, [kind]] }), [withAlpha]);
+      assert.deepEqual((await readBytes(two)).data, repeated);
+      const one = handMadeTiff(imageFields(8, 1, 1, { 338: [3, [kind]] }), [grey]);
+      assert.deepEqual((await readBytes(one)).data, repeated);
+    }
+  });
+
   it('names a compression that it cannot read, and the way out', async () => {
     await assert.rejects(
       readBytes(handMadeTiff(imageFields(8, 1, 1, { 259: [3, [34925]] }), [grey])),

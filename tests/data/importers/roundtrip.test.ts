@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { createRng } from '../../../src/core/rng';
 import { openDataset } from '../../../src/data/dataset';
 import { cellFeatures, geoJson } from '../../../src/data/exporters/geojson';
+import { roiZip } from '../../../src/data/exporters/imagej';
 import { writeTiff } from '../../../src/data/formats/tiff/write_tiff';
 import { openCellpose } from '../../../src/data/importers/cellpose';
 import { openImageJ } from '../../../src/data/importers/imagej';
@@ -76,6 +77,13 @@ describe('a round trip through the files of', () => {
       assert.deepEqual(record.labelMaps, expected);
     });
   const classes = [mapOf(1), mapOf(2)];
+  const instances: Instances = {
+    ...size,
+    boxes: new Float32Array(4 * cells.length),
+    scores: new Float32Array(cells.length).fill(1),
+    labels: Int32Array.from(cells, ({ label }) => label),
+    masks: cells.map(({ mask }) => encodeCropMask(mask, HEIGHT, WIDTH)),
+  };
 
   it('label images', () =>
     roundTrip(
@@ -102,13 +110,6 @@ describe('a round trip through the files of', () => {
   it('QuPath', () =>
     roundTrip(
       (src) => {
-        const instances: Instances = {
-          ...size,
-          boxes: new Float32Array(4 * cells.length),
-          scores: new Float32Array(cells.length).fill(1),
-          labels: Int32Array.from(cells, ({ label }) => label),
-          masks: cells.map(({ mask }) => encodeCropMask(mask, HEIGHT, WIDTH)),
-        };
         const features = cellFeatures(instances, {
           image: 'a',
           classes: ['Immune cells', 'Tumor'],
@@ -117,6 +118,13 @@ describe('a round trip through the files of', () => {
         fs.writeFileSync(path.join(src, 'a.geojson'), geoJson(features));
       },
       (src, notes) => openQuPath(src, {}, notes),
+      classes,
+    ));
+
+  it('ImageJ, as predictions are written', () =>
+    roundTrip(
+      (src) => fs.writeFileSync(path.join(src, 'a_rois.zip'), roiZip(instances, ['Immune cells', 'Tumor'])),
+      (src, notes) => openImageJ(src, {}, notes),
       classes,
     ));
 

@@ -87,5 +87,7 @@ function colourSamples({ samples, extraSamples, photometric }: TiffPage): number
   // Two channels, or four, without a word on the last: alpha, as most programs take it.
   if (extraSamples.length === 0 && samples === 2) alpha.add(1);
   if (samples === 4 && colours === 3 && alpha.size === 0) alpha.add(3);
-  return Array.from({ length: samples }, (_, i) => i).filter((i) => !alpha.has(i));
+  const all = Array.from({ length: samples }, (_, i) => i);
+  // A file that calls every channel alpha is one that has it wrong.
+  return alpha.size < samples ? all.filter((i) => !alpha.has(i)) : all;
 }
