@@ -14,12 +14,12 @@ export function readForeignJson(file: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     // Outside strings only: a string is matched as a whole and stays as it is.
-    const mended = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (match) =>
+    const fixed = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (match) =>
       match.startsWith('"') ? match : 'null',
     );
-    if (mended !== text)
+    if (fixed !== text)
       try {
-        return JSON.parse(mended);
+        return JSON.parse(fixed);
       } catch {
         // The first complaint is about the text as it is.
       }

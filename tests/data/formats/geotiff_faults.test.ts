@@ -10,7 +10,7 @@ import { basicFields, bigEndianTiff } from './big_endian_tiff';
 
 /**
  * What geotiff gets wrong by itself, and src/data/formats/tiff/geotiff.ts meets. A test that fails here says that a
- * newer geotiff has mended the fault: then the place named there can go.
+ * newer geotiff has fixed the fault: then the place named there can go.
  */
 describe('faults of geotiff that are met around it', () => {
   const open = async (bytes: Buffer): Promise<GeoTIFFImage> => {
