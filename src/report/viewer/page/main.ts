@@ -8,7 +8,7 @@ import { ViewerState } from './state';
 /** Begins once the image can be drawn. */
 async function start(): Promise<void> {
   const data = JSON.parse(part('data').textContent ?? '') as ViewerData;
-  const picture = part<HTMLImageElement>('picture');
+  const picture = part<HTMLImageElement>('image');
   await picture.decode();
   const state = new ViewerState(data);
   const stage = new Stage(part<HTMLCanvasElement>('stage'), picture, state);
