@@ -93,6 +93,8 @@ async function observe(
     deadWire,
   });
   const run = new RunFolder(out);
+  // A build that does not know the wire does not know it in evaluation either, which reads the run's own settings.
+  if (deadWire) forget(run, deadWire);
   const metrics = run
     .metrics()
     .map((line) => ({ ...line, seconds: 0, waitedSeconds: 0, rssMb: 0, tensors: 0 }));
@@ -108,6 +110,20 @@ async function observe(
   hash.update(fs.readdirSync(out).sort().join());
   fs.rmSync(path.join(out, 'checkpoints'), { recursive: true });
   return hash.digest('hex');
+}
+
+/** Writes the value of a cut wire into the settings that a run has on the disk. */
+function forget(run: RunFolder, { key, value }: NonNullable<TrainRunOptions['deadWire']>): void {
+  const described = run.describe();
+  const keys = key.split('.');
+  const section = keys
+    .slice(0, -1)
+    .reduce<Record<string, unknown>>(
+      (at, part) => at[part] as Record<string, unknown>,
+      described.config as unknown as Record<string, unknown>,
+    );
+  section[keys[keys.length - 1]] = value;
+  fs.writeFileSync(run.file('config.json'), JSON.stringify(described));
 }
 
 /** The checksum over the tensors that a checkpoint carries. */
