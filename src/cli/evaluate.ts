@@ -123,8 +123,8 @@ function isOwnValidation({ run }: Evaluation, flags: EvaluateFlags): boolean {
 
 async function keepEvaluation(run: string, found: object): Promise<void> {
   const { writeJson } = await import('../core/files');
-  const path = await import('node:path');
-  writeJson(path.join(run, 'evaluation.json'), found);
+  const { RunFolder } = await import('../runs/run_folder');
+  writeJson(RunFolder.open(run).file('evaluation.json'), found);
 }
 
 /** What `--json` and `evaluation.json` hold. */

@@ -84,11 +84,18 @@ function idOf(file: string): string {
   return safeName(name === 'image' ? path.basename(path.dirname(path.resolve(file))) : name);
 }
 
+/** What the names of label images end in, as `data import labels` and Cellpose have them. */
+const LABELS = /_(labels?|masks?|cp_masks)$/;
+
 async function fromFolder(dir: string): Promise<PredictInput[]> {
   const dataset = await openDataset(dir);
   const { channelOrder, intensityRange } = readDatasetInfo(dir);
   const { pixelSize } = dataset;
-  return dataset.ids.map((id) => ({
+  const images = new Set(dataset.ids);
+  // Label images beside their images are no images of tissue.
+  const isLabel = (id: string): boolean => LABELS.test(id) && images.has(id.replace(LABELS, ''));
+  const ids = dataset.labelled ? dataset.ids : dataset.ids.filter((id) => !isLabel(id));
+  return ids.map((id) => ({
     id: safeName(id),
     file: dataset.imageFile(id),
     pixelSize,

@@ -53,7 +53,7 @@ export async function comparisonPage(runs: readonly string[]): Promise<string> {
 }
 
 function curvesOf(run: string, title: string): string {
-  const folder = new RunFolder(run);
+  const folder = RunFolder.open(run);
   const { config, split } = folder.describe();
   return curvesSection(folder.metrics(), title, validationSubset(config, split));
 }

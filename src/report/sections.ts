@@ -111,7 +111,7 @@ export function errorsSection({ set, predictions, about }: Evaluation, analysis:
 
 /** What was requested and what is applied, as read back before the first step. */
 export function settingsSection(dir: string): string {
-  const run = new RunFolder(dir);
+  const run = RunFolder.open(dir);
   const found = readApplied(run);
   if (!found) return '';
   return appliedSettings(found.settings, found.notVerified.length, run.describe().config);
@@ -139,7 +139,7 @@ export function appliedSettings(
 
 /** Code, packages, data and machine that a run came from. */
 export function provenanceSection(dir: string): string {
-  const run = new RunFolder(dir);
+  const run = RunFolder.open(dir);
   const found = readProvenance(run);
   if (!found) return '';
   const { code, data, weights } = found;

@@ -112,10 +112,12 @@ function runNames(): string[] {
   return fs.existsSync(runsFolder()) ? fs.readdirSync(runsFolder()) : [];
 }
 
-/** The path of what a command calls RUN: the path itself where it exists, else the run of that name. */
+/** The path of what a command calls RUN: the path itself where it is a run or a file, else the run of that name. */
 export function resolveRun(run: string): string {
   const named = path.join(runsFolder(), run);
-  return !fs.existsSync(run) && !path.isAbsolute(run) && fs.existsSync(named) ? named : run;
+  const own =
+    fs.existsSync(path.join(run, 'config.json')) || (fs.existsSync(run) && fs.statSync(run).isFile());
+  return !own && !path.isAbsolute(run) && fs.existsSync(path.join(named, 'config.json')) ? named : run;
 }
 
 /** What a run that was ended before its first step may have left in its folder. */

@@ -39,7 +39,7 @@ export function distinctRuns(runs: readonly StudyRun[]): StudyRun[] {
 }
 
 export function runCurves({ run, variant, seed, fold }: StudyRun): RunCurves {
-  const folder = new RunFolder(run);
+  const folder = RunFolder.open(run);
   const metrics = folder.metrics();
   const { config, split } = folder.describe();
   const all = stepsOf(metrics);

@@ -213,3 +213,16 @@ describe('prediction files', () => {
       assert.equal(pixels, 10);
     }));
 });
+
+describe('images to predict', () => {
+  it('of a folder leave out the label images beside them', () =>
+    withTemporaryFolder(async (folder) => {
+      const pixels = new Uint8Array(4 * 4 * 3);
+      for (const name of ['a', 'a_labels', 'b', 'b_cp_masks', 'lonely_labels'])
+        writeTiff(path.join(folder, `${name}.tif`), pixels, { width: 4, height: 4, channels: 3 });
+      assert.deepEqual(
+        (await listInputs([folder])).map(({ id }) => id),
+        ['a', 'b', 'lonely_labels'],
+      );
+    }));
+});

@@ -102,6 +102,24 @@ describe('the identity of a run', function () {
       assert.deepEqual(new RunFolder(parts).describe().split.train, ids.slice(0, 3));
     }));
 
+  it('is found by its bare name, and nothing is written beside the caller for it', () =>
+    withTemporaryFolder((folder) =>
+      withRuns(folder, async () => {
+        const { run } = await trainRun({ experiment, preset: 'smoke', set: TINY });
+        const cwd = process.cwd();
+        process.chdir(folder);
+        try {
+          assert.equal(RunFolder.open(path.basename(run)).dir, run);
+          // A folder of that name where the caller happens to be is no run.
+          fs.mkdirSync(path.basename(run));
+          assert.equal(RunFolder.open(path.basename(run)).dir, run);
+          assert.throws(() => RunFolder.open(`${path.basename(run)}x`), /did you mean "quickstart-base-s0-/);
+        } finally {
+          process.chdir(cwd);
+        }
+      }),
+    ));
+
   it('is looked for in runs alone: a foreign folder is refused and left as it was', () =>
     withTemporaryFolder(async (folder) => {
       for (const name of ['notes.txt', 'config.json']) {
