@@ -1,4 +1,5 @@
-import type { SampleArray, SampleKind } from './tiff/directory';
+import type { SampleArray } from './sample_array';
+import type { SampleKind } from './tiff/directory';
 import type { Region } from './tiff/read_tiff';
 
 /** A size of an image. `name`: `full`, `1/4` (the whole-number reduction), else `page3`. */

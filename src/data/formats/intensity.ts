@@ -1,5 +1,5 @@
 import type { Raster } from './image_format';
-import type { SampleArray } from './tiff/directory';
+import type { SampleArray } from './sample_array';
 
 /** The values that become 0 and 255. */
 export interface IntensityRange {

@@ -1,4 +1,5 @@
 import { DataError } from '../../core/errors';
+import type { SampleArray } from './sample_array';
 import { type ByteSource, openByteSource } from './tiff/byte_source';
 
 /** An array in a `.npy` file. */
@@ -13,19 +14,9 @@ export interface NpyFile {
   readonly start: number;
   readonly source: ByteSource;
   /** Elements `from` to `to`, in the order of the file. Numbers of 64 bits beyond 2^53 are rounded. */
-  read(from: number, to: number): NpyValues;
+  read(from: number, to: number): SampleArray;
   close(): void;
 }
-
-export type NpyValues =
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | Float32Array
-  | Float64Array;
 
 /** The format of numpy.lib.format, versions 1 to 3. Errors name the file. */
 export function openNpy(file: string): NpyFile {
@@ -74,7 +65,7 @@ function sizeOf(descr: string, file: string): number {
 }
 
 /** Bytes of an array of NumPy's type as numbers. Errors name the file and the type. */
-export function valuesOf(bytes: Uint8Array, descr: string, file: string): NpyValues {
+export function valuesOf(bytes: Uint8Array, descr: string, file: string): SampleArray {
   const size = sizeOf(descr, file);
   // Own memory: typed views need an aligned start.
   const own = Buffer.from(new Uint8Array(bytes).buffer);

@@ -1,4 +1,4 @@
-import type { SampleArray } from './tiff/directory';
+import type { SampleArray } from './sample_array';
 
 /** Whether width and height change places. */
 export function turnsSides(orientation: number): boolean {

@@ -39,17 +39,6 @@ export interface TiffPage {
   readonly directory: Directory;
 }
 
-/** Samples of one type. */
-export type SampleArray =
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | Float32Array
-  | Float64Array;
-
 /** The numbers of TIFF fields that are used here (TIFF 6.0, and its supplements). */
 export const TAG = {
   newSubfileType: 254,

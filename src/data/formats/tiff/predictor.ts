@@ -1,4 +1,5 @@
-import type { SampleArray, TiffPage } from './directory';
+import type { SampleArray } from '../sample_array';
+import type { TiffPage } from './directory';
 
 /**
  * Brings a decompressed block into the machine's byte order and undoes its predictor, in place (fault 4 of geotiff.ts).

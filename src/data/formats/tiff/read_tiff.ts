@@ -1,7 +1,8 @@
 import { CytobenchError, DataError } from '../../../core/errors';
+import type { SampleArray } from '../sample_array';
 import { type ByteSource, openByteSource } from './byte_source';
 import { type BlockContext, blockDecoder, isSubsampled, unsupportedCompression } from './codecs';
-import { fieldNumbers, readDirectories, type SampleArray, TAG, type TiffPage } from './directory';
+import { fieldNumbers, readDirectories, TAG, type TiffPage } from './directory';
 import { presentField } from './geotiff';
 import { toSamples } from './predictor';
 import { spreadChroma } from './ycbcr';

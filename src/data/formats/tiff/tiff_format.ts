@@ -1,8 +1,9 @@
 import { DataError } from '../../../core/errors';
 import type { ImageFormat, ImageLevel, Raster, RasterFile, RasterRequest } from '../image_format';
 import { turnsSides, turnUpright } from '../orientation';
+import type { SampleArray } from '../sample_array';
 import { givesRgb } from './codecs';
-import { fieldNumbers, type SampleArray, TAG, type TiffPage } from './directory';
+import { fieldNumbers, TAG, type TiffPage } from './directory';
 import { descriptionOf, pixelSizeOf } from './metadata';
 import { checkPage, openTiff, type Region, type TiffFile, wholePage } from './read_tiff';
 import { arrange, type ChannelPlace, type Stack } from './stack';
