@@ -26,7 +26,7 @@ export function registerEvaluate(program: Command): void {
       .description('predict and score; by default the images that the run itself did not train on')
       .argument('[run]', 'a run folder or a model file')
       .option('--model <name>', 'with --weights: the architecture')
-      .option('--weights <file>', 'bare weights in place of a run')
+      .option('--weights <file>', 'bare weights, or nuclei, in place of a run')
       .option('--data <dir>', 'another data set')
       .option('--split <file>', 'a split of it')
       .addOption(new Option('--part <part>', 'which side of the split').choices(['train', 'val', 'all']))

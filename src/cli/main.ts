@@ -13,6 +13,7 @@ import { registerExport } from './export';
 import { registerLab } from './lab';
 import { registerNotebook } from './notebook';
 import { registerParity } from './parity';
+import { registerPlot } from './plot';
 import { registerPredict } from './predict';
 import { registerReport } from './report';
 import { registerRuns } from './runs';
@@ -85,6 +86,7 @@ function registerCommands(program: Command): void {
   registerEvaluate(program);
   registerCompare(program);
   registerReport(program);
+  registerPlot(program);
   registerThresholds(program);
   registerPredict(program);
   registerSubmit(program);

@@ -21,7 +21,7 @@ export function registerPredict(program: Command): void {
     program
       .command('predict')
       .description('cells in images of any size, as COCO results, label images, GeoJSON, tables, images')
-      .argument('<run>', 'a run folder or a model file')
+      .argument('<run>', 'a run, a model file, or nuclei: the model that comes with the product')
       .argument('[input...]', 'images or folders of images')
       .requiredOption('--out <dir>', 'where to write')
       .option('--overwrite', 'also into a folder that holds files of others')
@@ -56,7 +56,7 @@ export function registerPredict(program: Command): void {
       .option('--tta', 'test-time augmentation: six views of each image, merged')
       .option('--checkpoint <name>', 'best or last')
       .option('--model <name>', 'with --weights: the architecture; every argument is then an input')
-      .option('--weights <file>', 'bare weights in place of a run'),
+      .option('--weights <file>', 'bare weights, or nuclei, in place of a run'),
     'npx cytobench predict RUN IMAGES --out found',
     'npx cytobench predict RUN slide.tif --out found --formats geojson,viewer --pixel-size 0.5',
   ).action(async (run: string, inputs: string[], flags: PredictFlags) => {

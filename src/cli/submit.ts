@@ -34,7 +34,7 @@ export function registerSubmit(program: Command): void {
         .option('--checkpoint <name>', 'best or last')
         .option('--tta', 'test-time augmentation: six views of each image, merged')
         .option('--model <name>', 'with --weights: the architecture')
-        .option('--weights <file>', 'bare weights in place of a run'),
+        .option('--weights <file>', 'bare weights, or nuclei, in place of a run'),
     ),
     'npx cytobench submit RUN --images DIR --ids IDS.json --out answer.zip',
   ).action(async (run: string | undefined, flags: SubmitFlags) => {

@@ -23,7 +23,7 @@ export function registerThresholds(program: Command): void {
       .description('precision, recall, F1 and AP50 of each class over score thresholds, and its best one')
       .argument('[run]', 'a run folder or a model file')
       .option('--model <name>', 'with --weights: the architecture')
-      .option('--weights <file>', 'bare weights in place of a run')
+      .option('--weights <file>', 'bare weights, or nuclei, in place of a run')
       .option('--data <dir>', 'another data set')
       .option('--split <file>', 'a split of it')
       .addOption(new Option('--part <part>', 'which side of the split').choices(['train', 'val', 'all']))

@@ -46,7 +46,7 @@ export function registerTrain(program: Command): void {
         [],
       )
       .option('--seed <n>', 'seed of everything random', parseWhole)
-      .option('--weights <name|file>', 'where the weights start: imagenet, coco, none, or a file')
+      .option('--weights <name|file>', 'where the weights start: imagenet, coco, nuclei, none, or a file')
       .option('--max-minutes <m>', 'end in order after so many minutes', parseFactor)
       .option('--max-steps <n>', 'train at most so many steps', parseCount)
       .option('--out <run>', 'run folder (default: results/runs/…)')

@@ -48,7 +48,7 @@ export const SETTINGS = {
     weights: setting(
       name,
       'coco',
-      "Initial weights: 'imagenet' (the backbone), 'coco' (the whole model), 'none' (random), the name of a published file, or a .pth or .safetensors file. Default: coco where it is published, else imagenet.",
+      "Initial weights: 'imagenet' (the backbone), 'coco' (the whole model), 'nuclei' (the model that comes with the product, of the light architecture), 'none' (random), the name of a published file, or a .pth or .safetensors file. Default: coco where it is published, else imagenet.",
     ),
     freeze: setting(
       list(text),

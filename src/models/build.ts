@@ -7,6 +7,7 @@ import { MaskRcnn } from './mask_rcnn';
 import { fetchWeights, isPublished, packagedWeights } from './weights/fetch';
 import { type LoadReport, loadState } from './weights/load_state';
 import { openWeights } from './weights/open';
+import { isShipped, shippedModel } from './weights/shipped';
 
 /** A model with its starting weights, and where they came from in words. */
 export interface BuiltModel {
@@ -74,13 +75,15 @@ export async function findWeights({
       });
     return { file: (await fetchWeights(coco)).file, words: `COCO weights (${coco})`, backbone: false };
   }
+  if (isShipped(weights))
+    return { file: shippedModel(weights), words: `the shipped model ${weights}`, backbone: false };
   if (isPublished(weights)) {
     const { file } = await fetchWeights(weights);
     return { file, words: `published weights ${weights}`, backbone: weights.startsWith('resnet') };
   }
   if (existsSync(weights)) return { file: weights, words: `weights of ${weights}`, backbone: false };
   throw new ConfigError(`model.weights: no such file or name "${weights}"`, {
-    fix: 'Known: imagenet, coco, none, a published name, or a .pth or .safetensors file.',
+    fix: 'Known: imagenet, coco, nuclei, none, a published name, or a .pth or .safetensors file.',
   });
 }
 

@@ -72,7 +72,18 @@ export function drawContour(
       if (!inside(x + 1, y)) fill(left + scale - t, top, t, scale);
       if (!inside(x, y - 1)) fill(left, top, scale, t);
       if (!inside(x, y + 1)) fill(left, top + scale - t, scale, t);
+      // Where a pixel is narrower than the line, the pixels behind the edge are part of it; a small cell keeps its middle.
+      if (thickness > scale && Math.min(width, height) >= LEAST_SIDE && !deep(inside, x, y))
+        fill(left, top, scale, scale);
     }
+}
+
+/** Cells narrower than this have lines of one image pixel. */
+const LEAST_SIDE = 10;
+
+/** Whether the pixels around one, and those around these, are all in the mask. */
+function deep(inside: (x: number, y: number) => boolean, x: number, y: number): boolean {
+  return inside(x - 2, y) && inside(x + 2, y) && inside(x, y - 2) && inside(x, y + 2);
 }
 
 /** Colours the pixels of a mask, `opacity` 0..1. */
@@ -121,14 +132,14 @@ export function classColour(label: number): string {
   return PALETTE[(label - 1) % PALETTE.length];
 }
 
-/** Against stained tissue (pink and violet) the class colours must be bright: the same hues, lighter or purer. */
+/** Against stained tissue (pink and violet) the class colours must be bright: no blue, no violet, no pink. */
 const ON_TISSUE: readonly string[] = [
-  '#00B7FF',
-  '#FFD400',
+  '#FFE600',
+  '#00F0FF',
   '#00E08A',
-  '#FF5A1F',
+  '#FF6A1F',
   '#FFFFFF',
-  '#7CFF4F',
+  '#B6FF6E',
   '#FFF59B',
   '#111111',
 ];

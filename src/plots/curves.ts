@@ -107,7 +107,7 @@ export function accuracyFigure(
 }
 
 /** The learning rate of every step. */
-export function rateFigure(steps: readonly CurveStep[]): Figure {
+export function rateFigure(steps: readonly CurveStep[], title = 'Learning rate'): Figure {
   return {
     data: [
       {
@@ -121,9 +121,12 @@ export function rateFigure(steps: readonly CurveStep[]): Figure {
       },
     ],
     layout: {
-      title: { text: 'Learning rate' },
+      title: { text: title },
       xaxis: { title: { text: 'step' } },
-      yaxis: { title: { text: '' } },
+      yaxis: {
+        title: { text: '' },
+        range: [0, Math.max(0, ...steps.map(({ learningRate }) => learningRate)) * 1.1 || 1],
+      },
       height: 280,
     },
   };

@@ -100,14 +100,14 @@ export function blank(width: number, height: number): Canvas {
   return { width, height, data: new Uint8Array(width * height * 3).fill(255) };
 }
 
-/** Contours in the colours of their classes, about half an image pixel wide, and tints. */
+/** Contours in the colours of their classes, two pixels of the picture wide at least, and tints. */
 export function drawContours(canvas: Canvas, contours: LabelledContours, scale: number): void {
   const { labels, masks, tinted } = contours;
   masks.forEach((mask, k) => {
     if (tinted?.has(k)) tintMask(canvas, mask, contourColour(labels[k]), scale, TINT);
   });
   masks.forEach((mask, k) => {
-    drawContour(canvas, mask, contourColour(labels[k]), scale, Math.max(1, Math.round(scale / 2)));
+    drawContour(canvas, mask, contourColour(labels[k]), scale, Math.max(2, Math.round(scale / 2)));
   });
 }
 

@@ -6,8 +6,8 @@ import { intervalFigure } from '../plots/evaluation_figures';
 import { escapeXml } from '../plots/svg';
 import { RunFolder } from '../runs/run_folder';
 import { validationSubset } from '../runs/validation_subset';
-import { htmlPage, table } from './html';
-import { curvesSection, figure, provenanceSection, settingsSection } from './sections';
+import { figure, htmlPage, table } from './html';
+import { curvesSection, provenanceSection, settingsSection } from './sections';
 
 /** The page of several runs: each against the first on the same images, with intervals; then what each one did. */
 export async function comparisonPage(runs: readonly string[]): Promise<string> {

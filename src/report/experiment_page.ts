@@ -15,9 +15,9 @@ import {
   thresholdCells,
   variantCells,
 } from './experiment_tables';
-import { htmlPage, picture, table } from './html';
+import { figure, htmlPage, picture, table } from './html';
 import { gallery } from './images';
-import { appliedSettings, curveFigures, figure, provenanceSection, scoresSection } from './sections';
+import { appliedSettings, curveFigures, provenanceSection, scoresSection } from './sections';
 
 /** Runs whose curves are drawn, at most: with folds and seeds there are many alike. */
 const MOST_CURVES = 12;

@@ -190,7 +190,7 @@ interface Hits {
 
 const COUNTED = new WeakMap<object, readonly Hits[]>();
 
-function hitsOf({ set, predictions }: Evaluated): readonly Hits[] {
+function hitsOf({ set, predictions }: Pick<Evaluated, 'set' | 'predictions'>): readonly Hits[] {
   const known = COUNTED.get(predictions);
   if (known) return known;
   const counted = predictions.map((instances, i): Hits => {
@@ -216,7 +216,7 @@ function f1At(images: readonly Hits[], t: number): number {
 }
 
 /** The score of the best F1 over all images, the highest of equals: what a person wants to see drawn. */
-function drawingThreshold(evaluation: Evaluated): number {
+export function drawingThreshold(evaluation: Pick<Evaluated, 'set' | 'predictions'>): number {
   const counted = hitsOf(evaluation);
   return TRIED.reduce((best, threshold, t) =>
     f1At(counted, t) >= f1At(counted, TRIED.indexOf(best)) ? threshold : best,

@@ -5,6 +5,7 @@ import type { Evaluation } from '../evaluation/evaluate';
 import { escapeXml } from '../plots/svg';
 import { validationSubset } from '../runs/validation_subset';
 import { type Metrics, stepsOf } from '../training/metrics_log';
+import { gallerySection } from './gallery';
 import { htmlPage, picture, table } from './html';
 import { drawEvaluated, drawExamples, worstAndBest } from './images';
 import {
@@ -53,11 +54,13 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
     '<h2>The data</h2>',
     ...examples.map(({ id, png }) => picture(png, `training image ${id}, without and with its cells`)),
     '<h2>How it learned</h2>',
-    curvesSection(metrics, 'Losses', subset),
+    curvesSection(metrics, `Losses of ${experiment} ${variant}`, subset),
     '<h2>What it finds</h2>',
     scoresSection(evaluation, analysis),
     picture(await drawEvaluated(evaluation, best), `best image: ${ids[best]}`),
     picture(await drawEvaluated(evaluation, worst), `worst image: ${ids[worst]}`),
+    '<h2>Every image</h2>',
+    await gallerySection(evaluation),
     '<h2>Look around</h2>',
     await viewer(evaluation, worst),
     '<h2>What goes wrong</h2>',

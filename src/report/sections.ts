@@ -9,23 +9,18 @@ import { HEADLINE } from '../metrics/headline';
 import { formatInterval } from '../metrics/statistics/interval';
 import { accuracyFigure, type CurveStep, type CurveValidation, lossFigure } from '../plots/curves';
 import { confusionFigure, precisionRecallFigure, recallFigure } from '../plots/evaluation_figures';
-import type { Figure } from '../plots/figure';
-import { escapeXml, figureToSvg } from '../plots/svg';
+import { escapeXml } from '../plots/svg';
 import { type AppliedSetting, readApplied } from '../runs/applied';
 import { type Environment, readProvenance } from '../runs/provenance';
 import { RunFolder } from '../runs/run_folder';
 import { epochsOf, type Metrics, stepsOf } from '../training/metrics_log';
-import { table } from './html';
+import { figure, table } from './html';
 
 /** Validations as points of a curve. */
 export function curvePoints(metrics: readonly Metrics[]): { step: number; total: number; AP50: number }[] {
   return epochsOf(metrics).flatMap(({ step, validation }) =>
     validation ? [{ step, total: validation.total, AP50: validation.AP50 }] : [],
   );
-}
-
-export function figure(drawn: Figure): string {
-  return `<figure>${figureToSvg(drawn)}</figure>`;
 }
 
 /** Losses over steps, and AP50 over validations where there are two or more; `subset` is what those took of the images. */

@@ -6,6 +6,7 @@ import type { ExperimentConfig } from '../config/schema';
 import { DataError, nearestName } from '../core/errors';
 import { readJson, writeJson } from '../core/files';
 import { PACKAGE_ROOT } from '../core/package_root';
+import { isShipped, shippedModel } from '../models/weights/shipped';
 import { type Metrics, MetricsLog } from '../training/metrics_log';
 import type { RunIdentity } from './identity';
 
@@ -112,12 +113,17 @@ function runNames(): string[] {
   return fs.existsSync(runsFolder()) ? fs.readdirSync(runsFolder()) : [];
 }
 
-/** The path of what a command calls RUN: the path itself where it is a run or a file, else the run of that name. */
+/**
+ * The path of what a command calls RUN: the path itself where it is a run or a file, else the run of that name, else
+ * the model of that name which comes with the product.
+ */
 export function resolveRun(run: string): string {
   const named = path.join(runsFolder(), run);
   const own =
     fs.existsSync(path.join(run, 'config.json')) || (fs.existsSync(run) && fs.statSync(run).isFile());
-  return !own && !path.isAbsolute(run) && fs.existsSync(path.join(named, 'config.json')) ? named : run;
+  if (own || path.isAbsolute(run)) return run;
+  if (fs.existsSync(path.join(named, 'config.json'))) return named;
+  return isShipped(run) ? shippedModel(run) : run;
 }
 
 /** What a run that was ended before its first step may have left in its folder. */

@@ -5,7 +5,12 @@ import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import type { Experiment } from '../../src/config/experiment';
 import { evaluateRun } from '../../src/evaluation/evaluate';
+import type { CropMask } from '../../src/geometry/masks';
+import { encodeCropMask } from '../../src/geometry/rle';
+import { lossFigure } from '../../src/plots/curves';
 import { experimentPage } from '../../src/report/experiment_page';
+import { gallerySection, type Shown } from '../../src/report/gallery';
+import { figure, htmlPage } from '../../src/report/html';
 import { runPage } from '../../src/report/run_page';
 import { RunFolder } from '../../src/runs/run_folder';
 import { runStudy } from '../../src/studies/run_study';
@@ -98,4 +103,103 @@ describe('pages', function () {
         delete process.env.CYTOBENCH_RUNS;
       }
     }));
+
+  test(`figures answer the pointer and the gallery its slider, order and keys${executablePath ? '' : ' (needs Chromium)'}`, () =>
+    withTemporaryFolder(async (folder) => {
+      const file = path.join(folder, 'page.html');
+      const steps = [3, 2, 1.5].map((total, step) => ({
+        step,
+        total,
+        losses: { loss_mask: total },
+        learningRate: 0.1,
+      }));
+      fs.writeFileSync(
+        file,
+        htmlPage('page', [
+          '<h2>Curves</h2>',
+          figure(lossFigure(steps, [], 'Losses of a test')),
+          '<h2>Images</h2>',
+          await gallerySection(twoImages()),
+        ]),
+      );
+      const page = await browser.newPage({ viewport: { width: 400, height: 800 } });
+      await page.goto(pathToFileURL(file).href);
+      // As wide as the screen: nothing has to be scrolled sideways.
+      assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400);
+      assert.deepEqual(await page.locator('nav a').allTextContents(), ['Curves', 'Images']);
+      await page.locator('figure.plot .main-svg').first().waitFor();
+      const box = await page.locator('figure.plot .nsewdrag').boundingBox();
+      assert.ok(box);
+      await page.mouse.move(box.x + 2, box.y + box.height * (1 - 3 / (3 * 1.1)));
+      await page.locator('.hoverlayer .hovertext').first().waitFor();
+      assert.match((await page.locator('.hoverlayer').first().textContent()) ?? '', /3/);
+      const scores = page.locator('.scores');
+      const names = async (): Promise<string[]> =>
+        (await page.locator('.images button span').allTextContents()).map((text) => text.split(':')[0]);
+      const slider = page.locator('.gallery input');
+      await slider.focus();
+      // At 0.5: image a has its cell; b has one of its two, and a detection of nothing.
+      await slider.fill('0.5');
+      assert.equal(
+        await scores.textContent(),
+        'precision 0.67, recall 0.67, F1 0.67 (2 hits, 1 false positives, 1 missed)',
+      );
+      assert.deepEqual(await names(), ['b', 'a']);
+      // Over 0.7 the false positive goes, and over 0.8 the hit of b.
+      await slider.fill('0.75');
+      assert.match((await scores.textContent()) ?? '', /2 hits, 0 false positives, 1 missed/);
+      await slider.fill('0.8');
+      await page.keyboard.press('ArrowRight');
+      assert.match((await scores.textContent()) ?? '', /1 hits, 0 false positives, 2 missed/);
+      await page.locator('.gallery select').selectOption('best');
+      assert.deepEqual(await names(), ['a', 'b']);
+      await page.locator('.images button').first().focus();
+      await page.keyboard.press('Enter');
+      assert.equal(await page.locator('dialog p').textContent(), 'a: F1 1.00, 0 missed, 0 false');
+      await page.keyboard.press('Escape');
+      assert.equal(await page.locator('dialog[open]').count(), 0);
+      await page.close();
+    }));
 });
+
+/** A square of a cell at (x, y), 20 pixels wide. */
+const square = (x: number, y: number): CropMask => ({
+  x,
+  y,
+  width: 20,
+  height: 20,
+  data: new Uint8Array(400).fill(1),
+});
+
+/** Image a: one cell, found at 0.9. Image b: two cells, one found at 0.8, and a detection of nothing at 0.7. */
+function twoImages(): Shown {
+  const side = 80;
+  const image = (id: string, truth: CropMask[], found: CropMask[], scores: number[]) => ({
+    sample: {
+      id,
+      width: side,
+      height: side,
+      image: new Uint8Array(side * side * 3).fill(200),
+      labels: truth.map(() => 1),
+      masks: truth,
+    },
+    instances: {
+      height: side,
+      width: side,
+      boxes: new Float32Array(4 * found.length),
+      scores: Float32Array.from(scores),
+      labels: Int32Array.from(found, () => 1),
+      masks: found.map((mask) => encodeCropMask(mask, side, side)),
+    },
+  });
+  const images = [
+    image('a', [square(10, 10)], [square(11, 10)], [0.9]),
+    image('b', [square(10, 10), square(50, 50)], [square(10, 11), square(50, 5)], [0.8, 0.7]),
+  ];
+  return {
+    set: { samples: images.map(({ sample }) => sample) },
+    predictions: images.map(({ instances }) => instances),
+    dataset: { channelOrder: 'rgb' },
+    about: { classes: ['cell'] },
+  } as unknown as Shown;
+}

@@ -98,8 +98,13 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((side, i) => side === b[i]);
 }
 
+/** One tensor of a model, read when it is written. */
+export interface ModelTensor extends TensorToWrite {
+  readonly data: () => Float32Array;
+}
+
 /** The model's tensors as a file takes them: torchvision's names and layout, read one at a time. */
-export function modelTensors(model: MaskRcnn): TensorToWrite[] {
+export function modelTensors(model: MaskRcnn): ModelTensor[] {
   return model.parameters.all().map(({ name, layout, torchShape, variable }) => ({
     name,
     dtype: 'float32' as const,

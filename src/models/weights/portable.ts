@@ -3,8 +3,9 @@ import { withTodaysNames } from '../../config/legacy';
 import type { MaskRcnnConfig } from '../../config/schema';
 import { WeightsError } from '../../core/errors';
 import type { MaskRcnn } from '../mask_rcnn';
-import { writeSafetensors } from './formats/safetensors';
-import { modelTensors } from './load_state';
+import { toFloat16Bytes } from './formats/dtype';
+import { type TensorToWrite, writeSafetensors } from './formats/safetensors';
+import { type ModelTensor, modelTensors } from './load_state';
 import { openWeights } from './open';
 
 /** What a portable model file says beside its weights: all that is needed to use them on new images. */
@@ -27,8 +28,14 @@ const FORMAT = 'cytobench-model-1';
 /**
  * Writes one `.safetensors` file: torchvision's names and layout, so that its `load_state_dict(strict=True)` takes the
  * tensors, and the rest in the header's metadata.
+ * @param half kernels and matrices in float16, so that the file is half as long; biases and norms stay float32.
  */
-export function writePortableModel(file: string, model: MaskRcnn, about: PortableModel): void {
+export function writePortableModel(
+  file: string,
+  model: MaskRcnn,
+  about: PortableModel,
+  { half = false }: { readonly half?: boolean } = {},
+): void {
   const metadata = {
     format: FORMAT,
     model: about.architecture,
@@ -36,7 +43,17 @@ export function writePortableModel(file: string, model: MaskRcnn, about: Portabl
     normEpsilon: String(about.config.normEpsilon),
     cytobench: JSON.stringify(about),
   };
-  writeSafetensors(file, [...modelTensors(model), ...trackedBatches(model)], metadata);
+  writeSafetensors(
+    file,
+    [...modelTensors(model).map(half ? halved : (tensor) => tensor), ...trackedBatches(model)],
+    metadata,
+  );
+}
+
+/** Statistics of norms may be outside of what float16 holds, and are few. */
+function halved(tensor: ModelTensor): TensorToWrite {
+  if (tensor.shape.length < 2) return tensor;
+  return { ...tensor, dtype: 'float16', data: () => toFloat16Bytes(tensor.data()) };
 }
 
 /** PyTorch's live norms count batches in a scalar that nothing here reads; a strict load wants it present. */

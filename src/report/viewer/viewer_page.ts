@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { canvasOf } from '../../plots/canvas';
 import { escapeXml } from '../../plots/svg';
-import { bundlePage } from './bundle';
+import { bundleScript } from '../bundle';
 import { packViewer, type ViewedImage } from './pack';
 
 /** Longer sides are drawn from a smaller image: browsers refuse larger ones. */
@@ -55,7 +55,7 @@ export async function viewerHtml(viewed: ViewedImage): Promise<string> {
 </aside>
 <img id="image" alt="" hidden src="${picture}">
 <script id="data" type="application/json">${JSON.stringify(data).replaceAll('<', '\\u003c')}</script>
-<script>${bundlePage()}</script>
+<script>${bundleScript('viewer')}</script>
 </body>
 </html>
 `;

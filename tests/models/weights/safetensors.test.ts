@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createRng } from '../../../src/core/rng';
+import { toFloat16Bytes } from '../../../src/models/weights/formats/dtype';
 import { convertToSafetensors, writeSafetensors } from '../../../src/models/weights/formats/safetensors';
 import { openWeights } from '../../../src/models/weights/open';
 import { fixturePath, holdTime, withTemporaryFolder } from '../../support';
@@ -38,6 +39,19 @@ describe('safetensors', () => {
       });
       assert.equal(length % 8, 0);
       assert.equal(bytes.subarray(8 + length).toString('hex'), '0000803f000000c0');
+    });
+  });
+
+  it('holds float16 to the nearest', async () => {
+    await withTemporaryFolder((folder) => {
+      const out = path.join(folder, 'x.safetensors');
+      // Bits by IEEE 754: 1, -2, the largest number, the smallest subnormal, a third, and half of the smallest (a tie, to even).
+      const values = Float32Array.of(1, -2, 65504, 2 ** -24, 1 / 3, 2 ** -25);
+      writeSafetensors(out, [{ name: 'a', dtype: 'float16', shape: [6], data: toFloat16Bytes(values) }]);
+      const file = openWeights(out);
+      const bits = new Uint16Array(file.readBytes('a').slice().buffer);
+      assert.deepEqual([...bits], [0x3c00, 0xc000, 0x7bff, 0x0001, 0x3555, 0x0000]);
+      assert.deepEqual([...file.readFloat32('a')], [1, -2, 65504, 2 ** -24, 0.333251953125, 0]);
     });
   });
 

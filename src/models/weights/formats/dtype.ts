@@ -1,3 +1,5 @@
+import { setFloat16 } from '@petamoriken/float16';
+
 /** Element types that weight files hold, under PyTorch's names. */
 export type DType =
   | 'float32'
@@ -97,6 +99,14 @@ function fromFloat16(half: Uint16Array): Float32Array {
     else out[i] = (sign === 0 ? 1 : -1) * fraction * 2 ** -24;
   }
   return out;
+}
+
+/** Values rounded to IEEE 754 binary16, as little-endian bytes. */
+export function toFloat16Bytes(values: Float32Array): Uint8Array {
+  const bytes = new Uint8Array(2 * values.length);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < values.length; i++) setFloat16(view, 2 * i, values[i], true);
+  return bytes;
 }
 
 /** bfloat16 is the upper half of a float32. */

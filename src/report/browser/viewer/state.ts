@@ -1,4 +1,4 @@
-import type { ViewedCell, ViewerData } from '../viewer_data';
+import type { ViewedCell, ViewerData } from '../../viewer/viewer_data';
 
 /** What a cell turned out to be, where the ground truth is known. */
 export type Outcome = 'hit' | 'false positive';

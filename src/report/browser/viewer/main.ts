@@ -1,4 +1,4 @@
-import type { ViewerData } from '../viewer_data';
+import type { ViewerData } from '../../viewer/viewer_data';
 import { keyActions, listenToKeys } from './keys';
 import { buildPanel, part } from './panel';
 import { listenToPointer } from './pointer';

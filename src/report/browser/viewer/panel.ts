@@ -1,4 +1,4 @@
-import type { ViewedCell, ViewerData } from '../viewer_data';
+import type { ViewedCell, ViewerData } from '../../viewer/viewer_data';
 import type { KeyAction } from './keys';
 import { OUTCOME_COLOURS } from './stage';
 import type { ViewerState } from './state';

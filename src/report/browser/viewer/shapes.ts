@@ -1,4 +1,4 @@
-import type { PackedRing, ViewedShape } from '../viewer_data';
+import type { PackedRing, ViewedShape } from '../../viewer/viewer_data';
 
 /** A shape ready to be drawn and pointed at. */
 export interface Shape {

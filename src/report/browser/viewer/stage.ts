@@ -3,10 +3,10 @@ import { holds, makeShape, type Shape } from './shapes';
 import type { ViewerState } from './state';
 
 export const OUTCOME_COLOURS = {
-  hit: '#00B7FF',
-  'false positive': '#FF5A1F',
-  missed: '#FFD400',
-  found: '#FFFFFF',
+  hit: '#BFD7FF',
+  'false positive': '#FF2E93',
+  missed: '#FFFFFF',
+  found: '#8C96A8',
 };
 
 /** The canvas: draws what the state says, and knows what lies under a point. */
