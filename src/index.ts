@@ -30,15 +30,27 @@ export { detectionsOf } from './metrics/evaluation_image';
 export { formatInterval, type Interval } from './metrics/statistics/interval';
 export type { LoadedModel } from './models/weights/portable';
 export { detectionTable, drawCell } from './notebook/detection_table';
-export { showFigure, showHtml, showOverlay, showPng, showStatic, showTable } from './notebook/display';
+export {
+  showCurves,
+  showFigure,
+  showGallery,
+  showHtml,
+  showOverlay,
+  showPng,
+  showStatic,
+  showTable,
+  showViewer,
+} from './notebook/display';
 export { showLive } from './notebook/live';
 export { openStudy } from './notebook/study';
 export {
   ablationTable,
+  appliedTable,
   cellTable,
   claimTable,
   classTable,
   countTable,
+  curveTable,
   imageTable,
   stepTable,
   thresholdTable,
@@ -55,6 +67,7 @@ export {
 } from './plots/evaluation_figures';
 export type { Figure } from './plots/figure';
 export { drawPanels } from './plots/overlay';
+export { describeStudy, differenceFigure } from './report/experiment_page';
 export {
   drawEvaluated,
   drawExamples,
@@ -76,4 +89,5 @@ export { planStudy } from './studies/plan';
 export { openRecord, readRecord, recordNames } from './studies/record';
 export { runStudy } from './studies/run_study';
 export type { Study } from './studies/study';
+export { openTrainingData } from './training/data';
 export { epochsOf, type Metrics, stepsOf } from './training/metrics_log';

@@ -14,19 +14,19 @@ interface Output {
 const NOTEBOOKS = path.join(ROOT, 'notebooks');
 const NAMES = fs.readdirSync(NOTEBOOKS).filter((name) => name.endsWith('.ipynb'));
 
-/** What each shows at least: interactive figures, and images. */
-const SHOWN: Readonly<Record<string, { figures: number; pictures: number }>> = {
-  '00_quickstart': { figures: 1, pictures: 3 },
-  '01_data': { figures: 1, pictures: 2 },
-  '02_baseline': { figures: 4, pictures: 0 },
-  '03_anchors': { figures: 5, pictures: 0 },
-  '04_augmentation': { figures: 4, pictures: 0 },
-  '05_thresholds': { figures: 4, pictures: 0 },
-  '06_loss_curves': { figures: 2, pictures: 0 },
-  '07_visualisations': { figures: 2, pictures: 1 },
-  '08_ad_hoc': { figures: 0, pictures: 1 },
-  '09_refinement': { figures: 1, pictures: 1 },
-  '10_as_committed': { figures: 5, pictures: 0 },
+/** What each shows at least: interactive figures, images, and pages with a viewer, a gallery or a table to click. */
+const SHOWN: Readonly<Record<string, { figures: number; pictures: number; frames: number }>> = {
+  '00_quickstart': { figures: 1, pictures: 3, frames: 1 },
+  '01_data': { figures: 1, pictures: 2, frames: 0 },
+  '02_baseline': { figures: 2, pictures: 0, frames: 0 },
+  '03_anchors': { figures: 3, pictures: 0, frames: 0 },
+  '04_augmentation': { figures: 3, pictures: 0, frames: 0 },
+  '05_thresholds': { figures: 1, pictures: 0, frames: 1 },
+  '06_loss_curves': { figures: 2, pictures: 0, frames: 0 },
+  '07_visualisations': { figures: 3, pictures: 1, frames: 3 },
+  '08_ad_hoc': { figures: 0, pictures: 1, frames: 2 },
+  '09_refinement': { figures: 1, pictures: 0, frames: 0 },
+  '10_as_committed': { figures: 3, pictures: 0, frames: 0 },
 };
 
 const cell = (cell_type: 'code' | 'markdown', source: string) => ({
@@ -61,7 +61,7 @@ describe('notebooks', function () {
     );
   });
 
-  for (const [name, { figures, pictures }] of Object.entries(SHOWN))
+  for (const [name, { figures, pictures, frames }] of Object.entries(SHOWN))
     it(`${name} runs headless, with its figures and images`, () =>
       withTemporaryFolder(async (folder) => {
         const out = path.join(folder, 'out.ipynb');
@@ -79,6 +79,10 @@ describe('notebooks', function () {
         const shown = notebook.cells
           .flatMap(({ outputs }) => outputs ?? [])
           .flatMap((output) => Object.keys(output.data ?? {}));
+        const html = notebook.cells
+          .flatMap(({ outputs }) => outputs ?? [])
+          .map(({ data }) => [data?.['text/html'] ?? ''].flat().join(''));
+        assert.equal(html.filter((text) => text.startsWith('<iframe')).length, frames);
         const count = (type: string): number => shown.filter((other) => other === type).length;
         assert.ok(count('application/vnd.plotly.v1+json') >= figures, `${shown}`);
         assert.ok(count('image/png') >= pictures, `${shown}`);

@@ -2,6 +2,7 @@
 
 usage: run.py NOTEBOOK OUT PARAMETERS_JSON KERNEL; prints one JSON line {ok, cells, failedCell?, error?}
 """
+import difflib
 import json
 import os
 import sys
@@ -9,6 +10,16 @@ import sys
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+
+def refuse(error):
+    print(json.dumps({"ok": False, "cells": 0, "error": error}))
+    sys.exit(0)
+
+
+def parameter_name(line):
+    head = line.split("=", 1)[0]
+    return head.replace("const", "").replace("let", "").strip().split(":")[0].strip()
 
 
 def literal(value):
@@ -21,17 +32,17 @@ def inject(notebook, parameters):
     cells = notebook.cells
     at = next((i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])), None)
     if at is None:
-        raise SystemExit(json.dumps({"ok": False, "cells": 0, "error": "no cell is tagged 'parameters'"}))
+        refuse("the notebook takes no parameters: no cell is tagged 'parameters'")
     # TypeScript consts cannot be set twice: the assignment itself is replaced.
     lines = cells[at].source.split("\n")
+    names = [parameter_name(line) for line in lines if "=" in line]
     for name, value in parameters.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            refuse(f"no parameter '{name}'{f'; did you mean {near[0]!r}?' if near else ''} Known: {', '.join(names)}")
         for i, line in enumerate(lines):
-            head = line.split("=", 1)[0]
-            if head.replace("const", "").replace("let", "").strip().split(":")[0].strip() == name:
-                lines[i] = f"{head}= {literal(value)};"
-                break
-        else:
-            raise SystemExit(json.dumps({"ok": False, "cells": 0, "error": f"no parameter '{name}' in the parameters cell"}))
+            if "=" in line and parameter_name(line) == name:
+                lines[i] = f"{line.split('=', 1)[0]}= {literal(value)};"
     cells[at].source = "\n".join(lines)
 
 

@@ -20,16 +20,22 @@ export function registerCompare(program: Command): void {
     const { compareRuns } = await import('../evaluation/compare');
     const { formatInterval } = await import('../metrics/statistics/interval');
     const result = await compareRuns(runs, flags);
+    const { basename } = await import('node:path');
+    const short = (run: string): string => basename(run);
     const number = (value: number | null): string => value?.toFixed(3) ?? '-';
     printResult(flags, result, () =>
       [
-        ...result.metrics.map(({ run, metric, interval }) => `${run}  ${metric} ${formatInterval(interval)}`),
+        ...result.metrics.map(
+          ({ run, metric, interval }) => `${short(run)}  ${metric} ${formatInterval(interval)}`,
+        ),
         ...result.pairs.map(
           ({ a, b, metric, difference, low, high, groups, verdict }) =>
-            `${b} - ${a}  ${metric} ${number(difference)} (${low === null ? '' : `${number(low)} to ${number(high)}, `}${groups} groups): ${verdict}`,
+            `${short(b)} less ${short(a)}  ${metric} ${number(difference)} (${low === null ? '' : `${number(low)} to ${number(high)}, `}${groups} groups): ${verdict}`,
         ),
         ...result.notes,
-        ...result.orders.filter(({ disagree }) => disagree).map(({ a, b, text }) => `${b} - ${a}  ${text}`),
+        ...result.orders
+          .filter(({ disagree }) => disagree)
+          .map(({ a, b, text }) => `${short(b)} less ${short(a)}  ${text}`),
       ].join('\n'),
     );
   });

@@ -62,7 +62,7 @@ export function registerEvaluate(program: Command): void {
       flags.scoreThreshold === undefined ? undefined : parseScoreThreshold(flags.scoreThreshold, classes);
     const evaluation = await evaluateRun(where, { ...flags, architecture, scoreThreshold });
     if (flags.overlays) await drawOverlays(evaluation, flags.overlays);
-    const { segm, bbox, cells, atModelLimit, about, source } = evaluation;
+    const { segm, bbox, cells, detection, atModelLimit, about, source } = evaluation;
     const limit = about.config.box.detectionsPerImage;
     if (atModelLimit)
       say(
@@ -85,6 +85,8 @@ export function registerEvaluate(program: Command): void {
         formatScores('masks', segm, classes),
         formatScores('boxes', bbox, classes),
         `PQ ${formatScore(cells.pq)}  AJI ${formatScore(cells.aji)}  F1 ${formatScore(cells.f1)}  (detections at or over the score threshold)`,
+        `all classes as one: PQ ${formatScore(cells.binary.pq)} pooled, ${formatScore(cells.binaryPerImage)} mean over images (DQ ${formatScore(cells.binary.dq)}, SQ ${formatScore(cells.binary.sq)})  AJI+ ${formatScore(cells.ajiPlus)}  PQ by image and class ${formatScore(cells.pqPerImage)}`,
+        `centres within ${detection.radius} px: F_d ${formatScore(detection.f1)} (precision ${formatScore(detection.precision)}, recall ${formatScore(detection.recall)}), F_c ${classes.map((name, k) => `${name} ${formatScore(detection.perClass[k])}`).join(', ')}`,
         `AP50 ${formatInterval(analysis.intervals.AP50)}  PQ ${formatInterval(analysis.intervals.pq)}`,
         `AP50 would gain: ${analysis.errors.kinds.map(({ kind, count, gain }) => `${kind} ${gain?.toFixed(3) ?? '-'} (${count})`).join(', ')}`,
         `cells counted / true: ${analysis.counts.map(({ counted, groundTruth }, k) => `${classes[k]} ${counted}/${groundTruth}`).join(', ')}`,
@@ -133,6 +135,7 @@ export function report({
   segm,
   bbox,
   cells,
+  detection,
   about,
   source,
   perImage,
@@ -147,6 +150,10 @@ export function report({
     aji: cells.aji,
     f1: cells.f1,
     cells,
+    detection: {
+      ...detection,
+      perClass: Object.fromEntries(classes.map((name, k) => [name, detection.perClass[k]])),
+    },
     perClass: Object.fromEntries(
       classes.map((name, k) => [name, { ...segm.perClass[k], ...cells.perClass[k] }]),
     ),

@@ -12,40 +12,20 @@ export function registerLab(program: Command): void {
     .action(async (flags: { browser: boolean; ip: string; port: string }) => {
       const { spawn } = await import('node:child_process');
       const path = await import('node:path');
-      const { jupyterEnvironment, jupyterPython } = await import('../notebook/run_notebook');
+      const { labCommand } = await import('../notebook/lab');
       const { PACKAGE_ROOT } = await import('../core/package_root');
-      const env = jupyterEnvironment();
-      const compiler = spawn(
-        process.execPath,
-        [
-          path.join(PACKAGE_ROOT, 'node_modules', 'typescript', 'bin', 'tsc'),
-          '-p',
-          PACKAGE_ROOT,
-          '--watch',
-          '--preserveWatchOutput',
-        ],
-        {
-          stdio: ['ignore', 'ignore', 'inherit'],
-        },
-      );
-      // The container's or workstation's root may open it; the token still guards it.
-      const root = process.getuid?.() === 0 ? ['--allow-root'] : [];
-      const args = [
-        '-m',
-        'jupyterlab',
-        `--ip=${flags.ip}`,
-        `--port=${flags.port}`,
-        '--notebook-dir',
-        path.join(PACKAGE_ROOT, 'notebooks'),
-        ...root,
-        ...(flags.browser ? [] : ['--no-browser']),
-      ];
-      const lab = spawn(jupyterPython(), args, { stdio: 'inherit', env });
-      const end = (): void => {
-        lab.kill('SIGTERM');
-      };
-      process.on('SIGINT', end);
-      process.on('SIGTERM', end);
+      const { command, args, env } = labCommand(flags);
+      const typescript = path.join(PACKAGE_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+      const watch = [typescript, '-p', PACKAGE_ROOT, '--watch', '--preserveWatchOutput'];
+      const compiler = spawn(process.execPath, watch, { stdio: ['ignore', 'ignore', 'inherit'] });
+      const lab = spawn(command, args, { stdio: 'inherit', env });
+      // However this ends, a closed terminal included, nothing is left running.
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+        process.on(signal, () => lab.kill('SIGTERM'));
+      process.on('exit', () => {
+        compiler.kill();
+        lab.kill();
+      });
       process.exitCode = await new Promise<number>((resolve) => lab.on('exit', (code) => resolve(code ?? 0)));
       compiler.kill();
     });

@@ -39,7 +39,9 @@ export function registerNotebook(program: Command): void {
     printResult(flags, result, () =>
       result.ok
         ? `${result.cells} cells, all ran: ${flags.out}`
-        : `cell ${result.failedCell ?? '?'} failed: ${result.error}\n${flags.out} holds what ran`,
+        : result.failedCell === undefined
+          ? (result.error ?? 'the notebook did not run')
+          : `cell ${result.failedCell} failed: ${result.error}\n${flags.out} holds what ran`,
     );
   });
 }

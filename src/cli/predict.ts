@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { CytobenchError, describeError, nearestName, UsageError } from '../core/errors';
-import { createProgress } from '../core/progress';
+import { createProgress, type Progress } from '../core/progress';
 import type { PredictInput } from '../inference/inputs';
 import type { LoadedModel } from '../models/weights/portable';
 import type { PredictionFormat, PredictionWriter } from '../report/prediction_files';
@@ -143,6 +143,7 @@ async function predictAll(
       : parseScoreThreshold(flags.scoreThreshold, about.classes);
   const progress = createProgress({ label: 'predicting', total: inputs.length, unit: 'images' });
   const predictor = new Predictor(model);
+  const tiled = tileProgress();
   const images: ImageResult[] = [];
   const said = new Set<string>();
   try {
@@ -175,6 +176,11 @@ async function predictAll(
           scale: flags.scale ?? flags.enlarge,
           tta: flags.tta,
           threshold,
+          onTile: (done, total) => {
+            if (inputs.length > 1)
+              progress.update(i, total > 1 ? `${input.id}, tile ${done} of ${total}` : input.id);
+            else tiled(done, total);
+          },
         },
       );
       // Views are merged before the threshold: there the limit may have cut what the threshold would drop.
@@ -208,6 +214,16 @@ async function predictAll(
   }
   progress.finish();
   return images;
+}
+
+/** Progress over the tiles of one image; test-time augmentation begins anew with each view. */
+function tileProgress(): (done: number, total: number) => void {
+  let progress: Progress | null = null;
+  return (done, total) => {
+    if (done === 1) progress = createProgress({ label: 'predicting', total, unit: 'tiles' });
+    progress?.update(done);
+    if (done === total) progress?.finish();
+  };
 }
 
 function parseFormats(list: string, known: readonly PredictionFormat[]): PredictionFormat[] {

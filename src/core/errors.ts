@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** Options every Cytobench error takes: where it happened, what to do about it, and what caused it. */
 export interface ErrorOptions {
   /** File, image id or configuration key. */
@@ -22,6 +24,11 @@ export class CytobenchError extends Error {
     this.name = new.target.name;
     this.where = options.where;
     this.fix = options.fix;
+  }
+
+  /** As a notebook prints it: what the command line says, without a stack. */
+  [inspect.custom](): string {
+    return `${this.name}: ${describeError(this)}`;
   }
 }
 

@@ -23,17 +23,19 @@ export function createProgress({
   total,
   unit,
   done: before = 0,
-  stream = process.stderr,
+  stream = progressStream(),
 }: ProgressOptions): Progress {
   // Not the wall clock, which can be set back.
   const now = (): number => performance.now();
   const start = now();
   const terminal = stream.isTTY === true;
+  // The first piece pays for what all share: the rate is that of the others.
+  let first: { readonly done: number; readonly time: number } | null = null;
   let lastShown = Number.NEGATIVE_INFINITY;
   let shown = false;
   const line = (done: number, note: string): string => {
-    const seconds = (now() - start) / 1000;
-    const rate = (done - before) / Math.max(seconds, 1e-3);
+    const from = first && done > first.done ? first : { done: before, time: start };
+    const rate = (done - from.done) / Math.max((now() - from.time) / 1000, 1e-3);
     const left = rate > 0 ? formatDuration((total - done) / rate) : '?';
     const speed =
       rate >= 1 || rate === 0
@@ -44,6 +46,7 @@ export function createProgress({
   return {
     update(done, note = '') {
       const time = now();
+      if (done > before) first ??= { done, time };
       if (time - start < 2000 || time - lastShown < (terminal ? 200 : 10000)) return;
       lastShown = time;
       shown = true;
@@ -55,6 +58,12 @@ export function createProgress({
       stream.write(terminal ? `\r\x1b[2K${text}\n` : `${text}\n`);
     },
   };
+}
+
+/** Standard error, so that answers stay alone on standard output; in a notebook that would be red. */
+function progressStream(): NodeJS.WriteStream {
+  const notebook = /[\\/]tslab[\\/]/.test(require.main?.filename ?? '');
+  return notebook ? process.stdout : process.stderr;
 }
 
 /** `1 h 02 min`, `3 min 20 s`, `4.2 s`. */

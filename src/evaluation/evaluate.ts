@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { withCard } from '../core/card';
 import { ConfigError, DataError, nearestName, UsageError } from '../core/errors';
 import { readJson, writeJson } from '../core/files';
 import { createProgress } from '../core/progress';
@@ -10,6 +11,7 @@ import type { Instances } from '../geometry/instances';
 import { rleFromString, rleToString } from '../geometry/rle';
 import { type PredictOptions, Predictor } from '../inference/predictor';
 import { DEFAULT_VIEWS } from '../inference/test_time_augmentation';
+import { type DetectionScores, detectionScores } from '../metrics/cells/detection';
 import { type CellSummary, evaluateCells } from '../metrics/cells/summary';
 import { matchCoco } from '../metrics/coco/evaluate';
 import { type CocoSummary, summarizeCoco } from '../metrics/coco/summary';
@@ -100,6 +102,8 @@ export interface Evaluation {
   readonly segm: CocoSummary;
   readonly bbox: CocoSummary;
   readonly cells: CellSummary;
+  /** Where cells are, whatever their outlines: centres within 12 pixels of the image. */
+  readonly detection: DetectionScores;
   /** AP50 of the masks of each image alone; -1 where it has no cell. */
   readonly perImage: readonly number[];
   /** Images on which the model's own limit of detections was reached. */
@@ -141,13 +145,27 @@ export async function evaluateRun(named: string, options: EvaluateOptions = {}):
     if (folder && !kept) writeStored(folder, of, predictions);
     const scores = score(about, set, predictions, options);
     const evaluation = { run, about, source, dataset, ids, set, predictions, ...scores };
-    if (!options.ablate) return evaluation;
+    if (!options.ablate) return withCard(evaluation, evaluationCard);
     const only = options.ablate === true ? undefined : options.ablate;
     const answers = ablationAnswers(evaluation, predict, { tta: options.tta, only });
-    return { ...evaluation, ablation: compareAblations([answers]), ablationAnswers: answers };
+    return withCard(
+      { ...evaluation, ablation: compareAblations([answers]), ablationAnswers: answers },
+      evaluationCard,
+    );
   } finally {
     model.dispose();
   }
+}
+
+function evaluationCard({ source, ids, segm, bbox, cells, about }: Evaluation): string {
+  const shown = (value: number | null): string => (value === null || value < 0 ? '–' : value.toFixed(3));
+  return [
+    `evaluation of ${source}: ${ids.length} images`,
+    `masks AP50 ${shown(segm.AP50)}, AP ${shown(segm.AP)}; boxes AP50 ${shown(bbox.AP50)}; PQ ${shown(cells.pq)}, F1 ${shown(cells.f1)}, AJI ${shown(cells.aji)}`,
+    ...about.classes.map(
+      (name, k) => `  ${name}: AP50 ${shown(segm.perClass[k].AP50)}, F1 ${shown(cells.perClass[k].f1)}`,
+    ),
+  ].join('\n');
 }
 
 function predictAll(predictor: Predictor, { samples }: ValidationSet, how: PredictOptions): Instances[] {
@@ -167,7 +185,7 @@ export function score(
   set: ValidationSet,
   predictions: readonly Instances[],
   { maxDets = 300, scoreThreshold = about.thresholds }: EvaluateOptions,
-): Pick<Evaluation, 'segm' | 'bbox' | 'cells' | 'perImage' | 'atModelLimit'> {
+): Pick<Evaluation, 'segm' | 'bbox' | 'cells' | 'detection' | 'perImage' | 'atModelLimit'> {
   const classes = about.classes.length;
   const match = (type: 'segm' | 'bbox') =>
     matchCoco(
@@ -182,6 +200,11 @@ export function score(
     segm: summarizeCoco(masks),
     bbox: summarizeCoco(match('bbox')),
     cells: evaluateCells(set.groundTruth, predictions, { classes, scoreThreshold }),
+    detection: detectionScores(
+      set.groundTruth,
+      predictions,
+      typeof scoreThreshold === 'number' ? about.classes.map(() => scoreThreshold) : scoreThreshold,
+    ),
     perImage: predictions.map((_, i) => summarizeCoco(masks, only(i)).AP50),
     atModelLimit: predictions.filter(({ scores }) => scores.length >= about.config.box.detectionsPerImage)
       .length,

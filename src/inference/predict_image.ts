@@ -27,7 +27,8 @@ export interface PredictedImage extends InputImage {
 }
 
 /** How an answer for an image is made. */
-export interface PredictImageOptions extends Pick<PredictOptions, 'tile' | 'overlap' | 'scale' | 'masks'> {
+export interface PredictImageOptions
+  extends Pick<PredictOptions, 'tile' | 'overlap' | 'scale' | 'masks' | 'onTile'> {
   /** Least score: one, or one a class. Default: the run's. */
   readonly threshold?: number | readonly number[];
   /** Looks at the image in several ways and merges what is found. */
@@ -48,12 +49,18 @@ export async function predict(
   const { instances } = predictInput(new Predictor(model), about, { ...picture, pixelSize }, options);
   return {
     ...picture,
-    id: typeof image === 'string' ? path.parse(image).name : 'image',
+    id: typeof image === 'string' ? idOf(image) : 'image',
     pixelSize,
     channelOrder: about.channelOrder,
     classes: about.classes,
     instances,
   };
+}
+
+/** A file is named as itself, one of a data set as its folder there. */
+function idOf(file: string): string {
+  const { name, dir } = path.parse(path.resolve(file));
+  return name === 'image' ? path.basename(dir) : name;
 }
 
 /** One image through a predictor, as `predict` says. */

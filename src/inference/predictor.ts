@@ -24,6 +24,8 @@ export interface PredictOptions {
   readonly views?: readonly View[];
   /** Steps between the model and the answer; default: none. */
   readonly refine?: Partial<RefineSettings>;
+  /** Told after each tile of a view: an image of thousands of pixels takes minutes. */
+  readonly onTile?: (done: number, total: number) => void;
 }
 
 /** The answer for one image. */
@@ -111,8 +113,9 @@ export class Predictor {
     };
     const { nmsThreshold, detectionsPerImage } = this.model.config.box;
     let atModelLimit = 0;
-    const found = tiles.map(({ view }) => {
+    const found = tiles.map(({ view }, i) => {
       const [instances] = this.model.detect([cutOut(picture, view)], detect);
+      options.onTile?.(i + 1, tiles.length);
       if (!large && instances.labels.length >= detectionsPerImage) atModelLimit++;
       return placeInstances(instances, view.left, view.top, height, width);
     });

@@ -38,7 +38,8 @@ export async function buildModel(
       otherClasses: true,
     });
     const fresh = report.replaced.length ? `; fresh for these classes: ${report.replaced.join(', ')}` : '';
-    return { model, start: `${source.words}${fresh}`, file: source.file, report };
+    const spread = report.spread.length ? '; each class begins as the one class of the file' : '';
+    return { model, start: `${source.words}${fresh}${spread}`, file: source.file, report };
   } catch (error) {
     model.dispose();
     throw error;

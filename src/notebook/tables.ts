@@ -1,12 +1,13 @@
+import { inspect } from 'node:util';
 import type { DataFrame } from 'danfojs-node';
 import type { Dataset } from '../data/dataset';
 import type { Survey } from '../data/splits/survey';
 import type { Evaluation } from '../evaluation/evaluate';
 import type { PredictedImage } from '../inference/predict_image';
 import type { ClassSweep } from '../metrics/analysis/threshold_sweep';
-import { HEADLINE } from '../metrics/headline';
+import { HEADLINE, type Headline } from '../metrics/headline';
 import { cellColumns, cellValues, measureCells } from '../report/cell_table';
-import type { Study } from '../studies/study';
+import type { RunCurves, Study } from '../studies/study';
 import { type Metrics, stepsOf } from '../training/metrics_log';
 
 /** One row a cell, the columns of `cells.csv`: class, score, place, size and form, colours; micrometres where known. */
@@ -30,18 +31,30 @@ export function countTable({ classes }: Dataset, { ids, counts }: Survey): DataF
   );
 }
 
-/** One row a step: the five losses, their sum, learning rate, norm of the gradient, seconds. */
+/** One row a step, counted from 1 as in the curves: the five losses, their sum, learning rate, norm of the gradient, seconds. */
 export function stepTable(metrics: readonly Metrics[]): DataFrame {
   const steps = stepsOf(metrics);
   return frameOf(
     steps.map(({ step, epoch, losses, total, learningRate, gradientNorm, seconds }) => ({
-      step,
-      epoch,
+      step: step + 1,
+      epoch: epoch + 1,
       ...losses,
       total,
       learningRate,
       gradientNorm,
       seconds,
+    })),
+  );
+}
+
+/** One row a point of a run's curves, steps counted from 1: the losses, their sum, the learning rate. */
+export function curveTable({ steps }: RunCurves): DataFrame {
+  return frameOf(
+    steps.map(({ step, total, losses, learningRate }) => ({
+      step: step + 1,
+      ...losses,
+      total,
+      learningRate,
     })),
   );
 }
@@ -75,10 +88,14 @@ export function imageTable({ ids, set, perImage }: Evaluation): DataFrame {
   );
 }
 
-/** One row a variant and metric: value, interval, difference to the first variant with its own. */
-export function variantTable({ comparison }: Study): DataFrame {
+/**
+ * One row a variant and metric: value, interval, difference to the first variant with its own.
+ * @param metric AP50, AP, PQ, F1 or AJI alone. Default: all.
+ */
+export function variantTable({ comparison }: Study, metric?: Headline): DataFrame {
+  const rows = comparison.rows.filter((row) => metric === undefined || row.metric === metric);
   return frameOf(
-    comparison.rows.map(({ variant, metric, interval, difference }) => ({
+    rows.map(({ variant, metric, interval, difference }) => ({
       variant,
       metric,
       value: interval.value ?? Number.NaN,
@@ -90,6 +107,23 @@ export function variantTable({ comparison }: Study): DataFrame {
       groups: interval.groups,
       shown: difference?.shown ?? false,
     })),
+  );
+}
+
+/** What each variant asked of some settings and what was read back from its live run: one row a variant and setting. */
+export function appliedTable({ findings }: Study, keys: readonly string[]): DataFrame {
+  return frameOf(
+    findings.settings.flatMap(({ variant, sameAs, applied }) =>
+      applied
+        .filter(({ key }) => keys.includes(key))
+        .map(({ key, requested, applied: found, ok }) => ({
+          variant: sameAs === null ? variant : `${variant} (the run of ${sameAs})`,
+          setting: key,
+          requested: JSON.stringify(requested),
+          applied: JSON.stringify(found),
+          acts: ok,
+        })),
+    ),
   );
 }
 
@@ -121,8 +155,9 @@ export function thresholdTable({ curve }: ClassSweep): DataFrame {
   );
 }
 
-/** One row a step of post-processing: what it does to each headline number. */
-export function ablationTable({ ablation = [] }: Evaluation): DataFrame {
+/** One row a step of post-processing: what it does to each headline number, of one evaluation or of a study's models. */
+export function ablationTable(of: Evaluation | Study): DataFrame {
+  const ablation = ('findings' in of ? of.findings.refinement : of.ablation) ?? [];
   return frameOf(
     ablation.map(({ step, setting, byDefault, effects }) => ({
       step,
@@ -146,5 +181,13 @@ export function frameOf(list: readonly Row[]): DataFrame {
 function frame(columns: Readonly<Record<string, readonly unknown[]>>): DataFrame {
   // Loaded when it is asked for: it takes a second, and most commands make no table.
   const danfo = require('danfojs-node') as typeof import('danfojs-node');
+  const { prototype } = danfo.DataFrame;
+  // As the last value of a cell a table prints itself, not its fields.
+  if (!(inspect.custom in prototype))
+    Object.defineProperty(prototype, inspect.custom, {
+      value(this: DataFrame) {
+        return this.shape[0] === 0 ? 'an empty table' : this.toString();
+      },
+    });
   return new danfo.DataFrame(columns);
 }

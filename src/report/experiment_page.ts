@@ -2,8 +2,9 @@ import type { ReportSection } from '../config/experiment';
 import { analyse } from '../evaluation/analyse';
 import { PRIMARY } from '../metrics/headline';
 import { intervalFigure, thresholdFigure } from '../plots/evaluation_figures';
+import type { Figure } from '../plots/figure';
 import { escapeXml } from '../plots/svg';
-import type { ComparedClaim, ComparedVariant, StudyComparison } from '../studies/comparison';
+import type { StudyComparison } from '../studies/comparison';
 import { nameOf, type RunCurves, type Study, type VariantSettings } from '../studies/study';
 import {
   claimCells,
@@ -33,9 +34,7 @@ export async function experimentPage(study: Study): Promise<string> {
     '<h2>Variants</h2>',
     table(...variantCells(comparison)),
     ...comparison.notes.map((note) => `<p class="small">${escapeXml(note)}</p>`),
-    comparison.rows.some(({ difference }) => difference)
-      ? figure(differenceFigure(comparison.rows, comparison.claims))
-      : '',
+    comparison.rows.some(({ difference }) => difference) ? figure(differenceFigure(study)) : '',
     comparison.claims.length ? `<h2>Against the report</h2>${table(...claimCells(comparison.claims))}` : '',
     ...sections,
     '<h2>Every metric</h2>',
@@ -83,7 +82,8 @@ function settingsOf({ variant, sameAs, applied, notVerified, config }: VariantSe
   return `<h3>${escapeXml(variant)}</h3>${told}`;
 }
 
-function differenceFigure(rows: readonly ComparedVariant[], claims: readonly ComparedClaim[]) {
+/** What each variant's AP50 differs by from the first one's, with its interval, beside what the report claims. */
+export function differenceFigure({ comparison: { rows, claims } }: Pick<Study, 'comparison'>): Figure {
   const differences = rows.filter(({ metric, difference }) => metric === PRIMARY && difference);
   const first = rows[0].variant;
   return intervalFigure(

@@ -5,6 +5,7 @@ import type { CropMask } from '../geometry/masks';
 import { sortByScore } from '../geometry/nms';
 import { rleToCropMask } from '../geometry/rle';
 import { canvasOf, contourColour } from '../plots/canvas';
+import { escapeXml } from '../plots/svg';
 import type { GalleryData, GalleryImage, GalleryShape } from './gallery_data';
 import { jsonScript } from './html';
 import { coveredCells, drawingThreshold } from './images';
@@ -35,6 +36,35 @@ export async function gallerySection(evaluation: Shown, ids?: readonly string[])
 </div>
 <p class="legend small"></p>
 <div class="images"></div>
+<dialog aria-label="one image"><form method="dialog"><button>close</button></form></dialog>
+${jsonScript(data)}
+</div>`;
+}
+
+/** A table whose rows open the image that they are about, and the cell where they name one. */
+export interface OpenableTable {
+  readonly columns: readonly string[];
+  readonly rows: readonly {
+    readonly cells: readonly string[];
+    readonly image: string;
+    /** Row of the ground truth of that image; null: the whole image. */
+    readonly cell: number | null;
+  }[];
+}
+
+/** The table, with what its rows open: part of a page. */
+export async function openableTable({ columns, rows }: OpenableTable, evaluation: Shown): Promise<string> {
+  const data = await packGallery(
+    evaluation,
+    rows.map(({ image }) => image),
+  );
+  const head = columns.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('');
+  const body = rows.map(({ cells, image, cell }) => {
+    const shown = cells.map((text) => `<td>${escapeXml(text)}</td>`).join('');
+    return `<tr tabindex="0" data-image="${escapeXml(image)}" data-cell="${cell ?? ''}">${shown}</tr>`;
+  });
+  return `<div class="openable"><p class="small">a row opens its ${rows.some(({ cell }) => cell !== null) ? 'cell' : 'image'}</p>
+<table><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table>
 <dialog aria-label="one image"><form method="dialog"><button>close</button></form></dialog>
 ${jsonScript(data)}
 </div>`;

@@ -38,11 +38,20 @@ select, button { font: inherit; color: inherit; background: var(--paper); border
 dialog { max-width: 96vw; max-height: 96vh; background: var(--paper); color: var(--ink); border: 1px solid var(--line); border-radius: 8px }
 dialog canvas { max-width: 100% }
 dialog form { float: right }
+.bare { padding: .2rem; max-width: none; font-size: 14px }
+.openable tbody tr { cursor: pointer }
+.openable tbody tr:hover, .openable tbody tr:focus-visible { background: var(--sunk) }
+.openable th, .openable td { padding: .2rem .9rem .2rem 0; white-space: nowrap }
 @media print { body { padding: 0; max-width: none } figure { break-inside: avoid } nav, .controls { display: none } }
 `;
 
+export interface PageOptions {
+  /** Without heading, contents and margins: for a frame within another page. */
+  readonly bare?: boolean;
+}
+
 /** A whole page in one file: its headings as a list of contents, its figures with hover and zoom. */
-export function htmlPage(title: string, body: readonly string[]): string {
+export function htmlPage(title: string, body: readonly string[], { bare = false }: PageOptions = {}): string {
   const { html, headings } = numberHeadings(body.join('\n'));
   const contents = headings.map(({ id, text }) => `<a href="#${id}">${text}</a>`).join(' ');
   const plotly = html.includes('<figure class="plot"') ? `<script>${plotlyScript()}</script>` : '';
@@ -50,8 +59,8 @@ export function htmlPage(title: string, body: readonly string[]): string {
 <html lang="en">
 <head><meta charset="utf-8"><meta name="generator" content="cytobench"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeXml(title)} · Cytobench</title><style>${STYLE}</style></head>
-<body><main><h1>${escapeXml(title)}</h1>
-${headings.length > 1 ? `<nav aria-label="contents">${contents}</nav>` : ''}
+<body${bare ? ' class="bare"' : ''}><main>${bare ? '' : `<h1>${escapeXml(title)}</h1>`}
+${headings.length > 1 && !bare ? `<nav aria-label="contents">${contents}</nav>` : ''}
 ${html}
 </main>${plotly}<script>${bundleScript('page')}</script></body>
 </html>

@@ -4,7 +4,7 @@ import { analyse } from '../evaluation/analyse';
 import type { Evaluation } from '../evaluation/evaluate';
 import { escapeXml } from '../plots/svg';
 import { validationSubset } from '../runs/validation_subset';
-import { type Metrics, stepsOf } from '../training/metrics_log';
+import { epochsOf, type Metrics, stepsOf } from '../training/metrics_log';
 import { gallerySection } from './gallery';
 import { htmlPage, picture, table } from './html';
 import { drawEvaluated, drawExamples, worstAndBest } from './images';
@@ -77,7 +77,9 @@ function trained(metrics: readonly Metrics[], images: number): string {
   const steps = stepsOf(metrics);
   const working = steps.reduce((sum, { seconds }) => sum + seconds, 0);
   const waiting = steps.reduce((sum, { waitedSeconds = 0 }) => sum + waitedSeconds, 0);
-  const work = `${steps.length} steps on ${images} images, ${formatDuration(working + waiting)}`;
+  const all = epochsOf(metrics).reduce((sum, { seconds }) => sum + seconds, 0);
+  const validating = all > working + waiting ? `, ${formatDuration(all)} with validation` : '';
+  const work = `${steps.length} steps on ${images} images, ${formatDuration(working + waiting)}${validating}`;
   if (steps.some(({ waitedSeconds }) => waitedSeconds === undefined)) return work;
   return `${work}; ${((100 * waiting) / (working + waiting)).toFixed(1)} % of it waiting for images`;
 }

@@ -76,7 +76,7 @@ const KIND_NAMES: Readonly<Record<string, string>> = {
   wrongClassAndMask: 'wrong class and poor mask',
   duplicate: 'a cell found twice',
   background: 'nothing is there',
-  missed: 'a cell that was missed',
+  missed: 'a cell that no detection touches, at any score',
 };
 
 /** What the errors are, and what each kind costs. */
@@ -132,6 +132,11 @@ export function appliedSettings(
   ].join('\n');
 }
 
+function describeData(files: number, hash: string): string {
+  const told = `hash ${hash.slice(0, 12)}`;
+  return files === 0 ? `synthetic tissue, made in memory; ${told}` : `${files} files, ${told}`;
+}
+
 /** Code, packages, data and machine that a run came from. */
 export function provenanceSection(dir: string): string {
   const run = RunFolder.open(dir);
@@ -145,7 +150,7 @@ export function provenanceSection(dir: string): string {
     [
       ['Code', `${code.commit?.slice(0, 12) ?? 'not a git checkout'}${changed}`],
       ['Packages', code.packages?.slice(0, 12) ?? 'unknown'],
-      ['Data', `${Object.keys(data.files).length} files, hash ${data.hash.slice(0, 12)}`],
+      ['Data', describeData(Object.keys(data.files).length, data.hash)],
       ['Weights', `${weights.source}${weights.sha256 ? `, hash ${weights.sha256.slice(0, 12)}` : ''}`],
       [
         'Machine',

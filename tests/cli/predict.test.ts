@@ -91,6 +91,16 @@ describe('predict and submit on the command line', function () {
       assert.match(wrong.stderr, /a.tif is 96 x 80 pixels, the id list says 80 x 96/);
       assert.equal(fs.existsSync(at('wrong.zip')), false);
 
+      // 20 detections an image are all that this model gives, and every one is over 0.05.
+      const limited = cytobench(
+        'predict',
+        at('model.safetensors'),
+        at('images', 'a.tif'),
+        ...['--out', at('limited'), '--score-threshold', '0.05', '--formats', 'coco', '--json'],
+      );
+      assert.equal(JSON.parse(limited.stdout).images[0].instances, 20);
+      assert.match(limited.stderr, /own limit of detections was reached in 1 of 1 views/);
+
       const format = cytobench(
         'predict',
         at('model.safetensors'),

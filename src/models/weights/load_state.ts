@@ -19,6 +19,8 @@ export interface LoadReport {
   readonly otherShape: { name: string; model: readonly number[]; file: readonly number[] }[];
   /** Class predictors of another number of classes, which start afresh. */
   readonly replaced: string[];
+  /** Class predictors of one class, which every class of the model starts from. */
+  readonly spread: string[];
 }
 
 /** The layers whose size is the number of classes. */
@@ -32,7 +34,10 @@ export interface LoadOptions {
   readonly rename?: (name: string) => string | undefined;
   /** The file must give every parameter whose name begins so. Default: all of the model. */
   readonly part?: string;
-  /** Whether class predictors may be of another number of classes: they stay as initialised. */
+  /**
+   * Whether class predictors may be of another number of classes: they stay as initialised. Those of a file of one class
+   * are given to every class: what finds a nucleus and draws it serves each kind of nucleus.
+   */
   readonly otherClasses?: boolean;
 }
 
@@ -45,8 +50,16 @@ export function loadState(
   file: WeightsFile,
   { rename = (name) => name, part = '', otherClasses = false }: LoadOptions = {},
 ): LoadReport {
-  const report: LoadReport = { matched: [], missing: [], unexpected: [], otherShape: [], replaced: [] };
+  const report: LoadReport = {
+    matched: [],
+    missing: [],
+    unexpected: [],
+    otherShape: [],
+    replaced: [],
+    spread: [],
+  };
   const fitting: { parameter: Parameter; name: string }[] = [];
+  const spread: { parameter: Parameter; name: string }[] = [];
   const seen = new Set<string>();
   for (const { name, shape } of file.tensors) {
     const own = rename(name);
@@ -59,15 +72,41 @@ export function loadState(
     if (sameShape(shape, parameter.torchShape)) {
       fitting.push({ parameter, name });
       report.matched.push(parameter.name);
-    } else if (otherClasses && PREDICTORS.some((predictor) => parameter.name.includes(predictor)))
-      report.replaced.push(parameter.name);
-    else report.otherShape.push({ name: parameter.name, model: parameter.torchShape, file: shape });
+    } else if (otherClasses && PREDICTORS.some((predictor) => parameter.name.includes(predictor))) {
+      if (isOfOneClass(shape, parameter.torchShape, model.config.numClasses)) {
+        spread.push({ parameter, name });
+        report.spread.push(parameter.name);
+      } else report.replaced.push(parameter.name);
+    } else report.otherShape.push({ name: parameter.name, model: parameter.torchShape, file: shape });
   }
   for (const { name } of model.parameters.all())
     if (name.startsWith(part) && !seen.has(name)) report.missing.push(name);
   requireFit(model, file, report);
   for (const { parameter, name } of fitting) assign(parameter, toFloat32(file.read(name)));
+  for (const { parameter, name } of spread)
+    assign(parameter, spreadClass(toFloat32(file.read(name)), parameter.name, model.config.numClasses));
   return report;
+}
+
+/** Whether a predictor's shape is that of background and one class, and otherwise the model's. */
+function isOfOneClass(file: readonly number[], model: readonly number[], numClasses: number): boolean {
+  const [rows, ...rest] = file;
+  const [own, ...others] = model;
+  return rows * numClasses === own * 2 && sameShape(rest, others);
+}
+
+/**
+ * The rows of the one class for each of the model's, those of the background as they are. Scores are lowered so that the
+ * classes together are as likely as the one was.
+ */
+function spreadClass(values: Float32Array, name: string, numClasses: number): Float32Array {
+  const half = values.length / 2;
+  const classes = numClasses - 1;
+  const out = new Float32Array(half * numClasses);
+  out.set(values.subarray(0, half));
+  for (let c = 1; c < numClasses; c++) out.set(values.subarray(half), c * half);
+  if (name.endsWith('cls_score.bias')) for (let c = 1; c < numClasses; c++) out[c] -= Math.log(classes);
+  return out;
 }
 
 function requireFit(model: MaskRcnn, { path }: WeightsFile, report: LoadReport): void {

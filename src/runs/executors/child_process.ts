@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { withCard } from '../../core/card';
 import { CytobenchError } from '../../core/errors';
 import { isLocal, isRunning, lockOwner } from '../../core/lock';
 import { PACKAGE_ROOT } from '../../core/package_root';
@@ -62,7 +63,7 @@ function keepLog(log: string, dir: string): void {
 export function attachRun(run: string): RunHandle {
   const folder = RunFolder.open(run);
   const { dir } = folder;
-  return {
+  const handle: RunHandle = {
     dir,
     state: () => runState(dir),
     metrics: () => folder.metrics(),
@@ -79,6 +80,12 @@ export function attachRun(run: string): RunHandle {
       return state;
     },
   };
+  return withCard(handle, ({ dir, state }) => runCard(dir, state()));
+}
+
+function runCard(dir: string, { experiment, variant, state, steps, totalSteps, AP50 }: RunState): string {
+  const of = totalSteps === null ? '' : ` of ${totalSteps}`;
+  return `run ${experiment}:${variant}, ${state}, step ${steps}${of}${AP50 === null ? '' : `, AP50 ${AP50.toFixed(3)}`}\n  ${dir}`;
 }
 
 /** Asks the process that trains a run to end in order, and waits for it. Nothing happens where none does. */

@@ -87,6 +87,13 @@ describe('makeSplit', () => {
     );
   });
 
+  it('says what to do with a single image, which cannot be divided', () => {
+    assert.throws(() => chooseGroups(new Map([['a', 'a']]), new Map([['a', [2]]]), 0.2, 0), {
+      message: /^a single image cannot be divided/,
+      fix: /into tiles.*"train".*"val"/,
+    });
+  });
+
   it('reads a split back and refuses ids that are unknown or on both sides', async () => {
     await withTemporaryFolder((folder) => {
       const file = path.join(folder, 's.json');

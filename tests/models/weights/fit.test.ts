@@ -64,6 +64,31 @@ describe('weights', function () {
       assert.throws(() => loadState(build(NARROW, 2), openWeights(file)), /of another shape/);
     }));
 
+  it('of one class start each class of a training, as likely together as the one was', () =>
+    withTemporaryFolder((folder) => {
+      const file = path.join(folder, 'w.safetensors');
+      const source = build({ ...NARROW, numClasses: 2 }, 1);
+      save(file, source);
+      const model = build({ ...NARROW, numClasses: 5 }, 2);
+      const report = loadState(model, openWeights(file), { otherClasses: true });
+      assert.deepEqual([report.spread.length, report.replaced.length], [6, 0]);
+      const values = (of: MaskRcnn, name: string): number[] => [
+        ...(of.parameters.get(name)?.variable.dataSync() ?? []),
+      ];
+      const bias = 'roi_heads.box_predictor.cls_score.bias';
+      const [background, cell] = values(source, bias);
+      const [first, ...classes] = values(model, bias);
+      assert.equal(first, background);
+      assert.equal(classes.length, 4);
+      // Four classes, each a quarter as likely: exp(b - ln 4) = exp(b) / 4.
+      for (const one of classes) assert.ok(Math.abs(one - (cell - Math.log(4))) < 1e-6);
+      const masks = 'roi_heads.mask_predictor.mask_fcn_logits.bias';
+      const [, drawn] = values(source, masks);
+      assert.deepEqual(values(model, masks).slice(1), [drawn, drawn, drawn, drawn]);
+      const offsets = 'roi_heads.box_predictor.bbox_pred.bias';
+      assert.deepEqual(values(model, offsets).slice(16, 20), values(source, offsets).slice(4, 8));
+    }));
+
   it('of a resnet18 are no resnet50_fpn_v2', () =>
     withTemporaryFolder((folder) => {
       const file = path.join(folder, 'w.safetensors');

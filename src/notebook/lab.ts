@@ -1,0 +1,35 @@
+import * as path from 'node:path';
+import { PACKAGE_ROOT } from '../core/package_root';
+import { jupyterEnvironment, jupyterPython } from './run_notebook';
+
+export interface LabOptions {
+  readonly ip?: string;
+  readonly port?: string;
+  readonly browser?: boolean;
+}
+
+/** How JupyterLab is started: at the project, on the first notebook, with the kernel of TypeScript. */
+export function labCommand({ ip = 'localhost', port = '8888', browser = true }: LabOptions = {}): {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+} {
+  return {
+    command: jupyterPython(),
+    args: [
+      '-m',
+      'jupyterlab',
+      `--ip=${ip}`,
+      `--port=${port}`,
+      // The project, not its notebooks alone: results, experiments and sources are a click away.
+      `--ServerApp.root_dir=${PACKAGE_ROOT}`,
+      '--LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb',
+      // No question about news at the first start; cells that hold viewers stay where they are as one scrolls.
+      `--LabApp.app_settings_dir=${path.join(PACKAGE_ROOT, 'scripts', 'notebook', 'lab')}`,
+      // The container's or workstation's root may open it; the token still guards it.
+      ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
+      ...(browser ? [] : ['--no-browser']),
+    ],
+    env: jupyterEnvironment(),
+  };
+}
