@@ -94,13 +94,20 @@ export function parseFactor(text: string): number {
   return value;
 }
 
-/** Remembers SIGINT and SIGTERM, so that work ends in order; a second signal ends the process at once. */
-export function watchSignals(): { received: () => 'SIGINT' | 'SIGTERM' | null; stop: () => void } {
+/**
+ * Remembers SIGINT and SIGTERM, so that work ends in order; a second signal ends the process at once. Not in a task of a
+ * cluster: Slurm repeats its own, and kills when its patience is at an end.
+ */
+export function watchSignals(then = 'ending after this step, with a checkpoint'): {
+  received: () => 'SIGINT' | 'SIGTERM' | null;
+  stop: () => void;
+} {
   let received: 'SIGINT' | 'SIGTERM' | null = null;
   const on = (signal: NodeJS.Signals): void => {
+    if (received && process.env.CYTOBENCH_SLURM_TASK && signal === 'SIGTERM') return;
     if (received) process.exit(signal === 'SIGINT' ? 130 : 143);
     received = signal as 'SIGINT' | 'SIGTERM';
-    process.stderr.write(`\n${signal}: ending after this step, with a checkpoint (again: at once)\n`);
+    process.stderr.write(`\n${signal}: ${then} (again: at once)\n`);
   };
   process.on('SIGINT', on);
   process.on('SIGTERM', on);

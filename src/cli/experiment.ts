@@ -1,8 +1,9 @@
+import * as path from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
-import type { ComparedClaim, ComparedVariant } from '../studies/comparison';
+import { readJson } from '../core/files';
+import type { TaskView } from '../runs/executors/slurm/tasks';
 import type { StudyOptions } from '../studies/run_study';
-import type { JobProgress } from '../studies/side_by_side';
 import type { Study, StudyCost } from '../studies/study';
 import type { DecidedStudy, Look } from '../studies/until_decided';
 import {
@@ -13,8 +14,24 @@ import {
   withCommonOptions,
   withOverwrite,
 } from './command';
+import { progressTable } from './progress_table';
+import {
+  coresAsked,
+  describeHandedIn,
+  isOnSlurm,
+  jobsOf,
+  leaveBehind,
+  prepareSubmit,
+  printScripts,
+  type SlurmFlags,
+  type SlurmWork,
+  WAITING_ENDS,
+  withSlurmOptions,
+} from './slurm';
+import { describe, type StudySummary, summary } from './study_text';
 
-interface ExperimentFlags extends CommonOptions {
+interface ExperimentFlags extends CommonOptions, SlurmFlags {
+  readonly overwrite?: boolean;
   readonly data?: string;
   readonly split?: string;
   readonly preset: string;
@@ -36,7 +53,7 @@ interface ExperimentFlags extends CommonOptions {
 
 /** `experiment NAME`: every variant, evaluated, compared, with its report. */
 export function registerExperiment(program: Command): void {
-  withCommonOptions(
+  const command = withSlurmOptions(
     withOverwrite(
       program
         .command('experiment')
@@ -85,13 +102,23 @@ export function registerExperiment(program: Command): void {
           'the report, its tables beside it as Markdown (default: results/experiments/NAME-PRESET.html)',
         ),
     ),
+    {
+      collect:
+        'with what is there of its runs on the cluster: evaluate, compare, write the page; say what is missing',
+    },
+  );
+  withCommonOptions(
+    command,
     'npx cytobench experiment augmentation --data DIR --preset cpu --folds 5 --jobs 2',
+    'npx cytobench experiment augmentation --data DIR --preset full --folds 5 --on slurm --partition gpu --gres gpu:1',
     'npx cytobench experiment anchors --recorded',
     'npx cytobench experiment thresholds --data DIR --preset cpu --folds 5 --plan',
   ).action(async (name: string, flags: ExperimentFlags) => {
     const { recordNames } = await import('../studies/record');
     const planned = flags.plan && flags.data === undefined && recordNames().includes(name);
     if (flags.recorded || planned) return await showRecorded(name, flags);
+    if (isOnSlurm(flags) && !flags.collect && !flags.untilDecided && !flags.plan)
+      return await runOnSlurm(name, flags);
     await runExperiment(name, flags);
   });
 }
@@ -137,40 +164,40 @@ async function showPlan(study: Study, cost: StudyCost | null, flags: ExperimentF
   );
 }
 
-async function runExperiment(name: string, flags: ExperimentFlags): Promise<void> {
+/** What a study is made of, before anything of it is run. */
+async function studyOptions(name: string, flags: ExperimentFlags): Promise<StudyOptions> {
   const { presetOf, requireData, useThreads } = await import('./train');
   const { findExperiment } = await import('../config/experiments');
   const { resolveConfig, variantOf } = await import('../config/resolve');
   const experiment = findExperiment(name);
   const preset = presetOf(flags.preset);
   const variants = flags.variants?.map((variant) => variantOf(experiment, variant));
-  const names = variants ?? Object.keys(experiment.variants);
-  for (const variant of names) requireData(experiment, variant, preset, flags);
-  const set = oneCoreEach(flags);
+  for (const variant of variants ?? Object.keys(experiment.variants))
+    requireData(experiment, variant, preset, flags);
+  const set = coresEach(flags);
   const { runtime } = resolveConfig(experiment, { preset, set });
   useThreads(runtime.threads, flags);
+  const { data, split, seeds, folds } = flags;
+  return { experiment, preset, seeds, folds, variants, data, split, set };
+}
+
+async function runExperiment(name: string, flags: ExperimentFlags): Promise<void> {
+  const options = await studyOptions(name, flags);
   const { watchSignals } = await import('./command');
   const { runStudy } = await import('../studies/run_study');
-  const { trainSideBySide } = await import('../studies/side_by_side');
   const { costOf, noiseKnownOf } = await import('../studies/record');
   const signals = watchSignals();
   try {
-    const { data, split, seeds, folds, jobs } = flags;
-    const table = jobs === undefined ? undefined : await progressTable(jobs);
+    const { preset, data, folds } = options;
+    const placed = await howToTrain(options, flags);
     const base: StudyOptions = {
-      experiment,
-      preset,
-      seeds,
-      folds,
-      variants,
-      data,
-      split,
-      set,
+      ...options,
       interrupted: signals.received,
-      say: table?.say ?? say,
-      train: jobs === undefined ? undefined : trainSideBySide({ jobs, onProgress: table?.show }),
+      say: placed.say,
+      train: placed.train,
       noise: noiseKnownOf(name, { preset, data, folds }),
     };
+    const names = options.variants ?? Object.keys(options.experiment.variants);
     const decided = flags.untilDecided ? await growUntilDecided(base, names, flags) : null;
     const study = flags.untilDecided ? (decided?.study ?? null) : await runStudy(base);
     if (!study) {
@@ -184,12 +211,163 @@ async function runExperiment(name: string, flags: ExperimentFlags): Promise<void
     if (flags.record) await record(study, cost, flags.record === true ? name : flags.record);
     if (study.failures.length > 0) process.exitCode = 1;
     const { looks, stopped } = decided ?? {};
-    printResult(flags, { ...summary(study, cost, page), looks, stopped }, () =>
+    const { jobs, missing } = placed.onNodes();
+    printResult(flags, { ...summary(study, cost, page), looks, stopped, jobs, missing }, () =>
       [describe(study, cost, page), ...(stopped ? [describeLooks(stopped, looks ?? [])] : [])].join('\n'),
     );
   } finally {
     signals.stop();
   }
+}
+
+/** Where the runs of a study are trained, and what is known of their tasks where that is a cluster. */
+interface Placed {
+  readonly train: StudyOptions['train'];
+  readonly say: (line: string) => void;
+  readonly onNodes: () => { readonly jobs?: object[]; readonly missing?: string[] };
+}
+
+async function howToTrain(options: StudyOptions, flags: ExperimentFlags): Promise<Placed> {
+  const { jobs } = flags;
+  const cluster = flags.collect || isOnSlurm(flags);
+  const local = { say, onNodes: () => ({}) };
+  if (!cluster && jobs === undefined) return { ...local, train: undefined };
+  const table = await progressTable(jobs ?? 1);
+  if (!cluster) {
+    const { trainSideBySide } = await import('../studies/side_by_side');
+    return {
+      ...local,
+      say: table.say,
+      train: trainSideBySide({ jobs: jobs as number, onProgress: table.show }),
+    };
+  }
+  const { collectRuns, describePlace, progressOfTasks, trainOnSlurm } = await import('../studies/on_slurm');
+  let seen: readonly TaskView[] = [];
+  const onNodes: Placed['onNodes'] = () => ({
+    jobs: jobsOf(seen),
+    missing: seen.filter(({ state }) => state !== 'done').map(describePlace),
+  });
+  const remember = (views: readonly TaskView[]): void => {
+    seen = views;
+  };
+  if (flags.collect) return { say, onNodes, train: collectRuns(coresAsked(flags), remember) };
+  if (!flags.wait)
+    throw new UsageError('--until-decided and --plan look at what was found: they wait', {
+      fix: 'Leave out --no-wait.',
+    });
+  const submit = await prepareSubmit(await studyWork(options, flags), flags);
+  const onViews = (views: readonly TaskView[]): void => {
+    remember(views);
+    table.show(progressOfTasks(views));
+  };
+  return { say: table.say, onNodes, train: trainOnSlurm({ submit, onViews }) };
+}
+
+/** The tasks of a study, and what they need of a node. */
+async function studyWork(options: StudyOptions, flags: ExperimentFlags): Promise<SlurmWork> {
+  const { requestRuns } = await import('../studies/run_study');
+  const { studyTasks } = await import('../studies/on_slurm');
+  const { requests, config } = await requestRuns(options);
+  const cores = config.runtime.threads ?? coresAsked(flags);
+  const { tasks } = studyTasks(requests, cores);
+  // Without the name of the program, and of the command.
+  const [, , ...train] = tasks[0].commands[0];
+  const paths = [config.data.dir, flags.data, flags.split].filter((file) => file != null);
+  return {
+    title: options.experiment.name,
+    noun: 'run',
+    tasks,
+    cores,
+    needs: { paths: paths.map((file) => path.resolve(file)), train },
+  };
+}
+
+/** Hands the runs of a study to the cluster, and behind them a task that collects them; waits for both. */
+async function runOnSlurm(name: string, flags: ExperimentFlags): Promise<void> {
+  const options = await studyOptions(name, flags);
+  const work = await studyWork(options, flags);
+  if (flags.dryRun) return await printScripts(work, flags);
+  const { watchSignals } = await import('./command');
+  const { submitTasks } = await import('../runs/executors/slurm/submit');
+  const { followTasks } = await import('../runs/executors/slurm/follow');
+  const { slurmFolder, taskKey } = await import('../runs/executors/slurm/tasks');
+  const { CLI, taskError } = await import('../runs/executors/slurm/slurm');
+  const { describePlace, progressOfTasks } = await import('../studies/on_slurm');
+  const submit = await prepareSubmit(work, flags);
+  const { tasks } = work;
+  const words = collectWords(name, options, flags);
+  const keys = tasks.map(({ key }) => key);
+  const key = taskKey(['collect', words, keys]);
+  const collector = {
+    key,
+    name: `${name}: collecting`,
+    commands: [[CLI, ...words]],
+    output: path.join(slurmFolder(), 'results', `${key}.json`),
+    after: keys,
+  };
+  const signals = watchSignals(WAITING_ENDS);
+  try {
+    const runs = await submitTasks(tasks, submit);
+    const open = runs.filter(({ state }) => state === 'pending' || state === 'running');
+    const after = [...new Set(open.map(({ job }) => Number(job?.split('_')[0])))];
+    // It counts what others have found: it needs no card.
+    const { gres: _gres, arrayLimit: _limit, ...slurm } = submit.slurm;
+    const [collecting] = await submitTasks([collector], {
+      ...submit,
+      slurm,
+      title: `${name}-collect`,
+      after,
+    });
+    const again = `\`cytobench experiment ${name} … --collect\` shows what is there`;
+    if (!flags.wait) {
+      const views = [...runs, collecting];
+      return printResult(flags, { jobs: jobsOf(views) }, () => describeHandedIn(views, again));
+    }
+    const table = await progressTable(1);
+    const follow = { interrupted: signals.received, say: table.say };
+    const onViews = (views: readonly TaskView[]): void => table.show(progressOfTasks(views));
+    const trained = await followTasks(tasks, { ...follow, submit, onViews });
+    if (trained) say('collecting: evaluation, comparison, page');
+    const collected =
+      trained && (await followTasks([collector], { ...follow, submit: { ...submit, slurm } }));
+    if (!collected) return leaveBehind(signals.received());
+    if (collected[0].state !== 'done') throw taskError(collected[0]);
+    const study = readJson<StudySummary>(collector.output);
+    if (study.failures.length > 0) process.exitCode = 1;
+    const jobs = jobsOf([...trained, ...collected]);
+    const missing = trained.filter(({ state }) => state !== 'done').map(describePlace);
+    printResult(flags, { ...study, jobs, missing }, () => describe(study, study.cost, study.report ?? ''));
+  } finally {
+    signals.stop();
+  }
+}
+
+/** The command that collects a study, as a node runs it. */
+function collectWords(name: string, options: StudyOptions, flags: ExperimentFlags): string[] {
+  const { record, out, overwrite, seeds, folds, variants, preset, threads } = flags;
+  const { data, split, set = [] } = options;
+  const file = (value: string | undefined): string | undefined => value && path.resolve(value);
+  const values: readonly (readonly [string, string | number | undefined])[] = [
+    ['preset', preset],
+    ['data', file(data)],
+    ['split', file(split)],
+    ['seeds', seeds.join(',')],
+    ['folds', folds],
+    ['variants', variants?.join(',')],
+    ['out', file(out)],
+    ['threads', threads],
+    ['record', typeof record === 'string' ? record : undefined],
+  ];
+  return [
+    'experiment',
+    name,
+    ...values.flatMap(([key, value]) => (value === undefined ? [] : [`--${key}`, String(value)])),
+    ...set.flatMap((text) => ['--set', text]),
+    ...(overwrite ? ['--overwrite'] : []),
+    ...(record === true ? ['--record'] : []),
+    '--collect',
+    '--json',
+  ];
 }
 
 /** The study as it is when all claims are decided, or the time is spent. */
@@ -242,12 +420,14 @@ function describeLooks(stopped: DecidedStudy<Study>['stopped'], looks: readonly 
 }
 
 /**
- * With `--jobs` each run has one core, however many run at once: the number of threads is among the settings that decide a
- * run, so that the same study is the same runs with any number of jobs.
+ * With `--jobs`, and on a cluster unless `--threads` says how many, each run has one core, however many run at once: the number
+ * of threads is among the settings that decide a run, so that the same study is the same runs with any number of jobs.
  */
-function oneCoreEach({ jobs, set }: ExperimentFlags): string[] {
-  const chosen = set.some((text) => text.startsWith('runtime.threads='));
-  return jobs === undefined || chosen ? set : [...set, 'runtime.threads=1'];
+function coresEach(flags: ExperimentFlags): string[] {
+  const { jobs, set, threads, collect } = flags;
+  if (set.some((text) => text.startsWith('runtime.threads='))) return set;
+  if (collect || isOnSlurm(flags)) return threads === undefined ? [...set, 'runtime.threads=1'] : set;
+  return jobs === undefined ? set : [...set, 'runtime.threads=1'];
 }
 
 function parseSeeds(text: string): number[] {
@@ -266,51 +446,8 @@ function parseTime(text: string): number {
   return total;
 }
 
-/** The runs of a study on standard error: drawn over itself in a terminal, twice a minute elsewhere. */
-async function progressTable(
-  jobs: number,
-): Promise<{ show: (all: readonly JobProgress[]) => void; say: (line: string) => void }> {
-  const { secondsUntilDone } = await import('../studies/side_by_side');
-  const { formatDuration } = await import('../core/progress');
-  const terminal = process.stderr.isTTY === true;
-  let [drawn, last] = [0, Number.NEGATIVE_INFINITY];
-  const clear = (): void => {
-    if (drawn > 0) process.stderr.write(`\x1b[${drawn}A\x1b[0J`);
-    drawn = 0;
-  };
-  return {
-    show: (all) => {
-      const now = performance.now();
-      const ended = all.every(({ state }) => state === 'done' || state === 'failed');
-      if (!ended && now - last < (terminal ? 1000 : 30_000)) return;
-      last = now;
-      const left = secondsUntilDone(all, jobs);
-      const count = (wanted: JobProgress['state']): number =>
-        all.filter(({ state }) => state === wanted).length;
-      const failed = count('failed') ? `, ${count('failed')} failed` : '';
-      const lines = [
-        `${count('done')} of ${all.length} runs done${failed}, ${count('waiting')} waiting${left === null ? '' : `, ${formatDuration(left)} left`}`,
-        ...all
-          .filter(({ state }) => ['starting', 'running', 'predicting'].includes(state))
-          .map(
-            ({ name, state, steps, totalSteps, secondsLeft }) =>
-              `  ${name.padEnd(32)} ${state !== 'running' ? state : `step ${steps}${totalSteps === null ? '' : `/${totalSteps}`}`}${secondsLeft === null ? '' : `  ${formatDuration(secondsLeft)} left`}`,
-          ),
-      ];
-      if (terminal) clear();
-      process.stderr.write(`${lines.join('\n')}\n`);
-      if (terminal) drawn = lines.length;
-    },
-    say: (line) => {
-      if (terminal) clear();
-      say(line);
-    },
-  };
-}
-
 /** The page, and beside it its tables as Markdown and all that its figures are made of. */
 async function writeReport(study: Study, out: string | undefined, name: string): Promise<string> {
-  const path = await import('node:path');
   const { experimentPage } = await import('../report/experiment_page');
   const { experimentMarkdown } = await import('../report/experiment_tables');
   const { writeFileAtomic } = await import('../core/files');
@@ -339,51 +476,4 @@ async function record(study: Study, cost: StudyCost, name: string): Promise<void
     });
   recordNumbers(numbers);
   say(`recorded in ${writeRecord(name, makeRecord(study), cost)}`);
-}
-
-function summary(study: Study, cost: StudyCost | null, report: string | null): object {
-  const { experiment, preset, data, folds, seeds, runs, failures, comparison, recorded } = study;
-  return {
-    experiment: experiment.name,
-    claim: experiment.claim,
-    recorded,
-    preset,
-    data,
-    folds,
-    seeds,
-    runs,
-    failures,
-    comparison,
-    cost,
-    report,
-  };
-}
-
-function describe(
-  { comparison, failures, recorded, data }: Study,
-  cost: StudyCost | null,
-  page: string,
-): string {
-  const { rows, claims, groups, notes, comparisons } = comparison;
-  const number = (value: number | null): string => value?.toFixed(3) ?? '–';
-  const range = (low: number | null, high: number | null): string =>
-    low === null ? '' : ` (${number(low)} to ${number(high)})`;
-  const line = ({ variant, metric, interval, values, difference }: ComparedVariant): string => {
-    const seeds = values.length > 1 ? `  seeds ${values.map(number).join(', ')}` : '';
-    const change = difference
-      ? `  difference ${number(difference.value)}${range(difference.low, difference.high)}: ${difference.shown ? 'shown' : 'no difference shown'}`
-      : '';
-    return `${variant.padEnd(16)} ${metric} ${number(interval.value)}${range(interval.low, interval.high)}${seeds}${change}`;
-  };
-  const claim = ({ variant, against, words, verdict, because }: ComparedClaim): string =>
-    `${variant} against ${against}: ${verdict} (${because}); the report: ${words}`;
-  const hours = cost ? `, ${cost.runs} runs in ${(cost.seconds / 3600).toFixed(1)} h of training` : '';
-  return [
-    ...(recorded ? [`the recorded study, on ${data.name}`] : []),
-    ...rows.filter(({ metric }) => metric === rows[0].metric).map(line),
-    ...claims.map(claim),
-    ...notes,
-    ...failures.map(({ variant, seed, message }) => `failed: ${variant}, seed ${seed}: ${message}`),
-    `${groups} groups of images${groups < 5 ? ', too few to tell' : ''}, ${comparisons} comparisons${hours}; ${page}`,
-  ].join('\n');
 }

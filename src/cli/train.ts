@@ -1,8 +1,9 @@
+import * as path from 'node:path';
 import type { Command } from 'commander';
 import type { Experiment } from '../config/experiment';
 import { PRESETS, type PresetName } from '../config/presets';
 import { nearestName, UsageError } from '../core/errors';
-import type { FinishedRun } from '../runs/executors/in_process';
+import type { FinishedRun, TrainRunOptions } from '../runs/executors/in_process';
 import { chosenThreads, prepareRuntime } from '../runtime/device';
 import {
   type CommonOptions,
@@ -14,9 +15,23 @@ import {
   watchSignals,
   withCommonOptions,
 } from './command';
+import { progressTable } from './progress_table';
+import {
+  coresAsked,
+  describeHandedIn,
+  isOnSlurm,
+  jobsOf,
+  leaveBehind,
+  prepareSubmit,
+  printScripts,
+  type SlurmFlags,
+  type SlurmWork,
+  WAITING_ENDS,
+  withSlurmOptions,
+} from './slurm';
 
 /** What `train` takes. */
-interface TrainFlags extends CommonOptions {
+interface TrainFlags extends CommonOptions, SlurmFlags {
   readonly data?: string;
   readonly split?: string;
   readonly preset?: string;
@@ -27,11 +42,12 @@ interface TrainFlags extends CommonOptions {
   readonly maxSteps?: number;
   readonly out?: string;
   readonly resume?: string;
+  readonly estimate?: boolean;
 }
 
 /** `train EXPERIMENT[:VARIANT]`: one run. */
 export function registerTrain(program: Command): void {
-  withCommonOptions(
+  const command = withSlurmOptions(
     program
       .command('train')
       .description('train one run of an experiment, or continue one')
@@ -50,13 +66,21 @@ export function registerTrain(program: Command): void {
       .option('--max-minutes <m>', 'end in order after so many minutes', parseFactor)
       .option('--max-steps <n>', 'train at most so many steps', parseCount)
       .option('--out <run>', 'run folder (default: results/runs/…)')
-      .option('--resume <run>', 'continue a run'),
+      .option('--resume <run>', 'continue a run')
+      .option('--estimate', 'tell the time and memory that it would take, and train nothing'),
+  );
+  withCommonOptions(
+    command,
     'npx cytobench train quickstart --preset smoke',
     'npx cytobench train anchors:small --data DIR --preset cpu --set training.steps=800',
     'npx cytobench train --resume results/runs/RUN',
+    'npx cytobench train baseline --data DIR --preset full --on slurm --partition gpu --gres gpu:1',
   ).action(async (name: string | undefined, flags: TrainFlags) => {
-    say('cytobench train');
-    const result = await train(name, flags);
+    if (flags.estimate) return await showEstimate(name, flags);
+    const onSlurm = isOnSlurm(flags);
+    if (!onSlurm) say('cytobench train');
+    const result = onSlurm ? await trainOnNode(name, flags) : await train(name, flags);
+    if (result === null) return;
     const codes = { SIGINT: 130, SIGTERM: 143 } as Record<string, number>;
     process.exitCode = codes[result.stopped] ?? 0;
     const { runState } = await import('../runs/run_list');
@@ -83,28 +107,121 @@ async function train(name: string | undefined, flags: TrainFlags): Promise<Finis
       const { resumeRun } = await import('../runs/executors/in_process');
       return await resumeRun(flags.resume, runOptions);
     }
-    if (!name)
-      throw new UsageError('no experiment named', {
-        fix: 'For example: cytobench train quickstart --preset smoke',
-      });
-    const { findExperiment } = await import('../config/experiments');
-    const { resolveConfig, variantOf } = await import('../config/resolve');
-    const [experimentName, requestedVariant] = name.split(':');
-    const experiment = findExperiment(experimentName);
-    const variant = variantOf(experiment, requestedVariant);
-    const preset = presetOf(flags.preset ?? 'cpu');
-    requireData(experiment, variant, preset, flags);
-    const set = [
-      ...flags.set,
-      ...(flags.weights === undefined ? [] : [`model.weights=${JSON.stringify(flags.weights)}`]),
-      ...(flags.maxSteps === undefined ? [] : [`training.steps=${flags.maxSteps}`]),
-    ];
-    const { data, split, seed, out } = flags;
-    // Wrong settings are told before anything slow begins.
-    const { runtime } = resolveConfig(experiment, { variant, preset, seed, set });
-    useThreads(runtime.threads, flags);
+    const request = await requestOf(name, flags);
     const { trainRun } = await import('../runs/executors/in_process');
-    return await trainRun({ experiment, variant, preset, seed, set, data, split, out, ...runOptions });
+    return await trainRun({ ...request, ...runOptions });
+  } finally {
+    signals.stop();
+  }
+}
+
+/** The run that is asked for. Wrong settings are told before anything slow begins. */
+async function requestOf(name: string | undefined, flags: TrainFlags): Promise<TrainRunOptions> {
+  if (!name)
+    throw new UsageError('no experiment named', {
+      fix: 'For example: cytobench train quickstart --preset smoke',
+    });
+  const { findExperiment } = await import('../config/experiments');
+  const { resolveConfig, variantOf } = await import('../config/resolve');
+  const [experimentName, requestedVariant] = name.split(':');
+  const experiment = findExperiment(experimentName);
+  const variant = variantOf(experiment, requestedVariant);
+  const preset = presetOf(flags.preset ?? 'cpu');
+  requireData(experiment, variant, preset, flags);
+  const set = [
+    ...flags.set,
+    ...(flags.weights === undefined ? [] : [`model.weights=${JSON.stringify(flags.weights)}`]),
+    ...(flags.maxSteps === undefined ? [] : [`training.steps=${flags.maxSteps}`]),
+  ];
+  const { data, split, seed, out } = flags;
+  const { runtime } = resolveConfig(experiment, { variant, preset, seed, set });
+  useThreads(runtime.threads, flags);
+  return { experiment, variant, preset, seed, set, data, split, out };
+}
+
+/** What a run would take, by its first batches. */
+async function showEstimate(name: string | undefined, flags: TrainFlags): Promise<void> {
+  const { formatDuration } = await import('../core/progress');
+  const options = await requestOf(name, flags);
+  const { estimateTraining } = await import('../runs/executors/in_process');
+  const estimate = await estimateTraining(options);
+  printResult(
+    flags,
+    estimate,
+    () => `expected: ${formatDuration(estimate.seconds)}, ${(estimate.memoryMb / 1000).toFixed(1)} GB`,
+  );
+}
+
+/** Hands the run to the cluster and waits for it; null where nobody waits. */
+async function trainOnNode(
+  name: string | undefined,
+  flags: TrainFlags,
+): Promise<(FinishedRun & { jobs: object[] }) | null> {
+  const { configOf, resumeTask, taskError, trainTask } = await import('../runs/executors/slurm/slurm');
+  const { followTasks } = await import('../runs/executors/slurm/follow');
+  const { submitTasks } = await import('../runs/executors/slurm/submit');
+  const { RunFolder } = await import('../runs/run_folder');
+  const { savedState } = await import('../training/checkpoint_state');
+  const { resume, maxMinutes } = flags;
+  let work: SlurmWork;
+  if (resume !== undefined) {
+    const run = RunFolder.open(resume);
+    const { config, data } = run.describe();
+    const needs = { paths: [run.dir, ...(data === null ? [] : [data])] };
+    const tasks = [resumeTask(run.dir, maxMinutes)];
+    work = { title: 'resume', noun: 'run', tasks, cores: config.runtime.threads ?? coresAsked(flags), needs };
+  } else {
+    const chosen = flags.set.some((text) => text.startsWith('runtime.threads='));
+    const set = chosen || flags.threads !== undefined ? flags.set : [...flags.set, 'runtime.threads=1'];
+    const { experiment, variant, ...request } = await requestOf(name, { ...flags, set });
+    const full = `${experiment.name}:${variant}`;
+    const options = { ...request, experiment: full, maxMinutes };
+    const { trainArguments } = await import('../runs/executors/child_process');
+    const absolute = (file: string | undefined): string | undefined => file && path.resolve(file);
+    const placed = { ...options, data: absolute(request.data), split: absolute(request.split) };
+    const config = configOf(placed);
+    const cores = config.runtime.threads ?? coresAsked(flags);
+    const paths = [config.data.dir, placed.split].filter((file) => file != null);
+    const needs = { paths, train: trainArguments({ ...placed, out: undefined }).slice(1) };
+    work = {
+      title: full,
+      noun: 'run',
+      tasks: [trainTask(options, full, { cores })],
+      cores,
+      needs,
+    };
+  }
+  if (flags.dryRun) {
+    await printScripts(work, flags);
+    return null;
+  }
+  const submit = await prepareSubmit(work, flags);
+  const handedIn = await submitTasks(work.tasks, submit);
+  if (!flags.wait) {
+    printResult(flags, { jobs: jobsOf(handedIn) }, () =>
+      describeHandedIn(handedIn, 'the same command without --no-wait waits for them'),
+    );
+    return null;
+  }
+  const signals = watchSignals(WAITING_ENDS);
+  try {
+    const { progressOfTasks } = await import('../studies/on_slurm');
+    const table = await progressTable(1);
+    const views = await followTasks(work.tasks, {
+      submit,
+      interrupted: signals.received,
+      say: table.say,
+      onViews: (now) => table.show(progressOfTasks(now)),
+    });
+    if (!views) {
+      leaveBehind(signals.received());
+      return null;
+    }
+    const [view] = views;
+    const done = view.run === null ? null : savedState(view.run);
+    if (view.state !== 'done' || view.run === null || !done) throw taskError(view);
+    const { step, epoch, best, ended } = done;
+    return { run: view.run, steps: step, epochs: epoch, best, stopped: ended ?? 'time', jobs: jobsOf(views) };
   } finally {
     signals.stop();
   }

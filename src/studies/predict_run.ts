@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
+import { describeError } from '../core/errors';
 import { evaluateRun } from '../evaluation/evaluate';
 import { RunFolder } from '../runs/run_folder';
 
@@ -28,5 +29,10 @@ export async function predictRun(
 
 if (require.main === module) {
   const [dir, checkpoint] = process.argv.slice(2);
-  void evaluateRun(dir, { stored: true, checkpoint: (checkpoint || undefined) as ScoredCheckpoint });
+  evaluateRun(dir, { stored: true, checkpoint: (checkpoint || undefined) as ScoredCheckpoint }).catch(
+    (error) => {
+      process.stderr.write(`cytobench: ${describeError(error)}\n`);
+      process.exitCode = 1;
+    },
+  );
 }

@@ -56,12 +56,7 @@ export interface StudyOptions
  */
 export async function runStudy(options: StudyOptions): Promise<Study | null> {
   const { experiment, preset, seeds = [0], say = () => {}, train = trainInTurn() } = options;
-  const names = options.variants ?? Object.keys(experiment.variants);
-  const config = resolveConfig(experiment, { variant: names[0], preset, set: options.set });
-  const folds = options.folds === undefined ? null : await foldsOf(options, config, names, options.folds);
-  const requests = names.flatMap((variant) =>
-    (options.seedsOf?.[variant] ?? seeds).flatMap((seed) => requestsOf(options, variant, seed, folds)),
-  );
+  const { names, config, folds, requests } = await requestRuns(options);
   const answered = await train(requests, { interrupted: options.interrupted, say });
   if (answered === null) return null;
   // As the run's own checkpoint says, whether it was trained now or found complete.
@@ -124,6 +119,27 @@ export async function runStudy(options: StudyOptions): Promise<Study | null> {
     findings,
     recorded: false,
   };
+}
+
+/** The runs that a study needs, and what they are on. */
+export interface StudyRequests {
+  readonly names: readonly string[];
+  /** Of the first variant. */
+  readonly config: ExperimentConfig;
+  readonly folds: FoldFiles | null;
+  readonly requests: readonly RunRequest[];
+}
+
+/** What a study would train: its folds are made, nothing else. */
+export async function requestRuns(options: StudyOptions): Promise<StudyRequests> {
+  const { experiment, preset, seeds = [0] } = options;
+  const names = options.variants ?? Object.keys(experiment.variants);
+  const config = resolveConfig(experiment, { variant: names[0], preset, set: options.set });
+  const folds = options.folds === undefined ? null : await foldsOf(options, config, names, options.folds);
+  const requests = names.flatMap((variant) =>
+    (options.seedsOf?.[variant] ?? seeds).flatMap((seed) => requestsOf(options, variant, seed, folds)),
+  );
+  return { names, config, folds, requests };
 }
 
 async function foldsOf(

@@ -113,7 +113,8 @@ export async function stopRun(dir: string, timeoutMs = 120_000): Promise<RunStat
   return runState(dir);
 }
 
-function trainArguments(options: StartOptions): string[] {
+/** The words of `cytobench train`. */
+export function trainArguments(options: StartOptions): string[] {
   const { experiment, set = [], ...rest } = options;
   const named = {
     preset: rest.preset,

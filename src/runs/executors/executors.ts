@@ -1,9 +1,10 @@
 import { nearestName, UsageError } from '../../core/errors';
 import { childProcess } from './child_process';
 import type { Executor, RunHandle, StartOptions } from './executor';
+import { slurmExecutor } from './slurm/slurm';
 
 /** Every way to make runs apart from the caller's own process (in_process.ts); the first is the default. */
-export const EXECUTORS: readonly Executor[] = [childProcess];
+export const EXECUTORS: readonly Executor[] = [childProcess, slurmExecutor];
 
 /** Starts a run with the executor named `on`. Default: a process of its own on this machine. */
 export async function startRun({

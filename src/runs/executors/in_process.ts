@@ -11,6 +11,7 @@ import { formatDuration } from '../../core/progress';
 import { hashDataset, hashFile } from '../../data/hash_dataset';
 import type { Loader } from '../../data/loader/loader';
 import { buildModel, findWeights } from '../../models/build';
+import type { MaskRcnn } from '../../models/mask_rcnn';
 import { choosePrecision } from '../../runtime/choose_precision';
 import { chosenThreads } from '../../runtime/device';
 import { savedState } from '../../training/checkpoint_state';
@@ -22,10 +23,10 @@ import {
   train,
   trainableParameters,
 } from '../../training/loop';
-import { createOptimizer } from '../../training/optimizers';
-import { estimateRun, memoryAdvice, probeRun } from '../../training/preflight';
+import { createOptimizer, type Optimizer } from '../../training/optimizers';
+import { type Estimate, estimateRun, memoryAdvice, type Probe, probeRun } from '../../training/preflight';
 import { NonFiniteError } from '../../training/step';
-import { loadValidationSet, validate } from '../../training/validation';
+import { loadValidationSet, type ValidationSet, validate } from '../../training/validation';
 import { WeightAverage } from '../../training/weight_average';
 import { describeApplied, requireApplied } from '../applied';
 import { keepFailedBatch } from '../failed_batch';
@@ -102,6 +103,46 @@ export async function trainRun(options: TrainRunOptions): Promise<FinishedRun> {
   const run = new RunFolder(options.out ?? known ?? path.join(runsFolder(), runName(description)));
   if (!known && !run.exists()) tellSiblings(description, { ...parts, config }, say);
   return await execute(run, { description, parts: { ...parts, config }, prepared }, options);
+}
+
+/** Time and memory that a run would take, from its first batches in this process: nothing is written. */
+export async function estimateTraining(options: TrainRunOptions): Promise<Estimate> {
+  const resolved = requestedConfig(options, variantOf(options.experiment, options.variant));
+  const prepared = await prepareData(resolved, options.split);
+  const config = withRuntime(withClasses(resolved, prepared.dataset.classes));
+  const { model } = await buildModel(config, config.seed, { load: false });
+  const optimizer = createOptimizer(config.optimizer, trainableParameters(model, config));
+  const loader = trainingLoader(prepared, config, () => {});
+  try {
+    const { val } = prepared.split;
+    const set = config.validation.every > 0 ? await loadValidationSet(prepared.dataset, val) : null;
+    return estimateRun(
+      await probed({ model, optimizer, loader, set, config, prepared }),
+      config,
+      loader,
+      val.length,
+    );
+  } finally {
+    await loader.close();
+    optimizer.buffers.dispose();
+    model.dispose();
+  }
+}
+
+/** The first batches, and the largest image where crops do not make all alike. */
+async function probed({ model, optimizer, loader, set, config, prepared }: Probed): Promise<Probe> {
+  const largest =
+    config.augmentation.crop === null ? await sampleOf(prepared, prepared.largest, config) : undefined;
+  return await probeRun(model, optimizer.parameters, loader, set, config, largest);
+}
+
+interface Probed {
+  readonly model: MaskRcnn;
+  readonly optimizer: Optimizer;
+  readonly loader: Loader;
+  readonly set: ValidationSet | null;
+  readonly config: ExperimentConfig;
+  readonly prepared: PreparedData;
 }
 
 /** Continues a run where its last checkpoint is, with its own split, precision and threads. */
@@ -221,9 +262,7 @@ async function build(
     for (const note of [...prepared.notes, ...warmupNotes(config, loader)]) say(note);
     const { every } = config.validation;
     const set = every > 0 ? await loadValidationSet(prepared.dataset, split.val) : null;
-    const largest =
-      config.augmentation.crop === null ? await sampleOf(prepared, prepared.largest, config) : undefined;
-    const probe = await probeRun(model, optimizer.parameters, loader, set, config, largest);
+    const probe = await probed({ model, optimizer, loader, set, config, prepared });
     const estimate = estimateRun(probe, config, loader, split.val.length);
     const applied = describeApplied(
       { config: description.config, model, loader, optimizer, probe },
