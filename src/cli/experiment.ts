@@ -270,15 +270,15 @@ async function studyWork(options: StudyOptions, flags: ExperimentFlags): Promise
   const { requests, config } = await requestRuns(options);
   const cores = config.runtime.threads ?? coresAsked(flags);
   const { tasks } = studyTasks(requests, cores);
-  // Without the name of the program, and of the command.
-  const [, , ...train] = tasks[0].commands[0];
+  // Without the name of the program.
+  const [, ...estimate] = tasks[0].commands[0];
   const paths = [config.data.dir, flags.data, flags.split].filter((file) => file != null);
   return {
     title: options.experiment.name,
     noun: 'run',
     tasks,
     cores,
-    needs: { paths: paths.map((file) => path.resolve(file)), train },
+    needs: { paths: paths.map((file) => path.resolve(file)), estimate },
   };
 }
 

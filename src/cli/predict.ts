@@ -1,23 +1,28 @@
 import { type Command, Option } from 'commander';
-import { CytobenchError, describeError, nearestName, UsageError } from '../core/errors';
+import { CytobenchError, describeError, UsageError } from '../core/errors';
 import { createProgress, type Progress } from '../core/progress';
 import type { PredictInput } from '../inference/inputs';
 import type { LoadedModel } from '../models/weights/portable';
-import type { PredictionFormat, PredictionWriter } from '../report/prediction_files';
-import {
-  type CommonOptions,
-  parseCount,
-  parseFactor,
-  parseWhole,
-  printResult,
-  say,
-  withCommonOptions,
-} from './command';
+import type { ImageToWrite, PredictionFormat } from '../report/prediction_files';
+import { parseCount, parseFactor, parseWhole, printResult, say, withCommonOptions } from './command';
 import { parseChannels } from './data/import';
+import {
+  collectPrediction,
+  type FailedImage,
+  finishPart,
+  type ImageResult,
+  type PredictFlags,
+  parseFormats,
+  partFolder,
+  predictOnSlurm,
+  printPrediction,
+  readPartInputs,
+} from './predict_parts';
+import { isOnSlurm, withSlurmOptions } from './slurm';
 
 /** `predict RUN INPUT…`: files or folders to instances. */
 export function registerPredict(program: Command): void {
-  withCommonOptions(
+  const command = withSlurmOptions(
     program
       .command('predict')
       .description('cells in images of any size, as COCO results, label images, GeoJSON, tables, images')
@@ -56,81 +61,79 @@ export function registerPredict(program: Command): void {
       .option('--tta', 'test-time augmentation: six views of each image, merged')
       .option('--checkpoint <name>', 'best or last')
       .option('--model <name>', 'with --weights: the architecture; every argument is then an input')
-      .option('--weights <file>', 'bare weights, or nuclei, in place of a run'),
+      .option('--weights <file>', 'bare weights, or nuclei, in place of a run')
+      .option('--estimate', 'tell the time and memory that these images take, and write nothing')
+      .option(
+        '--per-task <n>',
+        'with --on slurm: images a task (default: 1, more over 1000 images)',
+        parseCount,
+      )
+      .addOption(new Option('--part <key>', 'make one part of a prediction').hideHelp()),
+    { collect: 'put together what is there of a prediction on the cluster; say what is missing' },
+  );
+  withCommonOptions(
+    command,
     'npx cytobench predict RUN IMAGES --out found',
     'npx cytobench predict RUN slide.tif --out found --formats geojson,viewer --pixel-size 0.5',
+    'npx cytobench predict RUN SLIDES --out found --on slurm --array-limit 20',
   ).action(async (run: string, inputs: string[], flags: PredictFlags) => {
     await predict([run, ...inputs], flags);
   });
 }
 
-/** What `predict` is asked. */
-interface PredictFlags extends CommonOptions {
-  readonly out: string;
-  readonly overwrite?: boolean;
-  readonly formats: string;
-  readonly tile?: number;
-  readonly overlap?: number;
-  readonly scale?: number;
-  readonly enlarge?: number;
-  readonly scoreThreshold?: string;
-  readonly pixelSize?: number;
-  readonly plane?: number;
-  readonly channels?: readonly number[];
-  readonly tta?: boolean;
-  readonly checkpoint?: 'best' | 'last';
-  readonly model?: string;
-  readonly weights?: string;
-}
-
-/** What `--json` says of one image. */
-interface ImageResult {
-  readonly file: string;
-  readonly id: string;
-  readonly instances: number;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly tiles: number;
-  readonly notes: readonly string[];
-}
-
 async function predict(names: readonly string[], flags: PredictFlags): Promise<void> {
   const [where, ...rest] = flags.weights === undefined ? names : [flags.weights, ...names];
-  if (rest.length === 0)
+  if (rest.length === 0 && flags.part === undefined)
     throw new UsageError('no image named', { fix: 'Name images or folders of images after the run.' });
+  if (flags.collect) return await collectPrediction(names, flags);
+  if (isOnSlurm(flags)) return await predictOnSlurm(names, flags);
   const { PREDICTION_FORMATS, PredictionWriter } = await import('../report/prediction_files');
   const { listInputs } = await import('../inference/inputs');
   const { loadModel } = await import('../runs/load_model');
   const formats = parseFormats(flags.formats, PREDICTION_FORMATS);
-  const inputs = await listInputs(rest, { plane: flags.plane, channels: flags.channels });
+  const inputs =
+    flags.part === undefined
+      ? await listInputs(rest, { plane: flags.plane, channels: flags.channels })
+      : await readPartInputs(flags);
   const loaded = loadModel(where, {
     checkpoint: flags.checkpoint,
     architecture: flags.weights === undefined ? undefined : flags.model,
   });
+  if (flags.estimate) return await showEstimate(loaded, inputs, flags);
   const { classes } = loaded.about;
-  const writer = new PredictionWriter(flags.out, formats, classes, flags.overwrite);
+  const { source } = loaded;
+  const dir = flags.part === undefined ? flags.out : partFolder(flags.out, flags.part);
+  const writer = new PredictionWriter(dir, formats, classes, flags.overwrite);
   const failed: FailedImage[] = [];
-  const images = await predictAll(loaded, inputs, flags, writer, formats, failed);
+  const images = await predictAll(loaded, inputs, flags, (image) => writer.add(image), formats, failed);
+  if (flags.part !== undefined) return finishPart(flags, { source, images, failed, parts: writer.parts() });
   writer.finish();
-  const notes = writer.notes();
-  for (const note of notes) say(`note: ${note}`);
-  printResult(flags, { out: flags.out, source: loaded.source, formats, images, failed, notes }, () =>
-    summary(images, flags.out),
-  );
-  for (const { problem } of failed) say(`failed: ${problem}`);
-  if (failed.length > 0) process.exitCode = 1;
+  printPrediction(flags, { out: flags.out, source, formats, images, failed, notes: writer.notes() });
 }
 
-/** An image that could not be read; the others are predicted all the same. */
-interface FailedImage {
-  readonly file: string;
-  readonly problem: string;
+/** Time and memory of predicting these images, from doing it: nothing is written. */
+async function showEstimate(
+  loaded: LoadedModel,
+  inputs: readonly PredictInput[],
+  flags: PredictFlags,
+): Promise<void> {
+  const { peakRssMb } = await import('../core/process');
+  const began = performance.now();
+  const failed: FailedImage[] = [];
+  await predictAll(loaded, inputs, flags, async () => {}, [], failed);
+  const estimate = { seconds: (performance.now() - began) / 1000, memoryMb: Math.round(peakRssMb()) };
+  printResult(
+    flags,
+    estimate,
+    () => `${inputs.length} images: ${estimate.seconds.toFixed(1)} s, ${estimate.memoryMb} MB`,
+  );
 }
 
 async function predictAll(
   { model, about }: LoadedModel,
   inputs: readonly PredictInput[],
   flags: PredictFlags,
-  writer: PredictionWriter,
+  write: (image: ImageToWrite) => Promise<void>,
   formats: readonly PredictionFormat[],
   failed: FailedImage[],
 ): Promise<ImageResult[]> {
@@ -188,7 +191,7 @@ async function predictAll(
         say(
           `warning: ${input.file}: the model's own limit of detections was reached in ${atModelLimit} of ${tiles} views: cells may be missing (smaller tiles find more: --tile 500)`,
         );
-      await writer.add({
+      await write({
         id: input.id,
         fileName: input.file,
         ...picture,
@@ -224,23 +227,4 @@ function tileProgress(): (done: number, total: number) => void {
     progress?.update(done);
     if (done === total) progress?.finish();
   };
-}
-
-function parseFormats(list: string, known: readonly PredictionFormat[]): PredictionFormat[] {
-  return list.split(',').map((name) => {
-    const format = known.find((one) => one === name.trim());
-    if (format) return format;
-    const near = nearestName(name, known);
-    throw new UsageError(`--formats: unknown format "${name}"${near ? `; did you mean "${near}"?` : ''}`, {
-      fix: `Known: ${known.join(', ')}.`,
-    });
-  });
-}
-
-function summary(images: readonly ImageResult[], out: string): string {
-  const lines = images.map(({ id, instances, counts, tiles }) => {
-    const parts = Object.entries(counts).map(([name, n]) => `${n} ${name}`);
-    return `${id}: ${instances} cells (${parts.join(', ')})${tiles > 1 ? `, ${tiles} tiles` : ''}`;
-  });
-  return [...lines, `${images.length} images in ${out}`].join('\n');
 }

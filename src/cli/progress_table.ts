@@ -4,6 +4,7 @@ import { say } from './command';
 /** The runs of a study on standard error: drawn over itself in a terminal, twice a minute elsewhere. */
 export async function progressTable(
   jobs: number,
+  noun = 'runs',
 ): Promise<{ show: (all: readonly JobProgress[]) => void; say: (line: string) => void }> {
   const { secondsUntilDone } = await import('../studies/side_by_side');
   const { formatDuration } = await import('../core/progress');
@@ -24,7 +25,7 @@ export async function progressTable(
         all.filter(({ state }) => state === wanted).length;
       const failed = count('failed') ? `, ${count('failed')} failed` : '';
       const lines = [
-        `${count('done')} of ${all.length} runs done${failed}, ${count('waiting')} waiting${left === null ? '' : `, ${formatDuration(left)} left`}`,
+        `${count('done')} of ${all.length} ${noun} done${failed}, ${count('waiting')} waiting${left === null ? '' : `, ${formatDuration(left)} left`}`,
         ...all
           .filter(({ state }) => ['starting', 'running', 'predicting'].includes(state))
           .map(

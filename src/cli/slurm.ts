@@ -111,6 +111,8 @@ export interface SlurmWork {
   readonly tasks: readonly TaskSpec[];
   readonly cores: number;
   readonly needs: NodeNeeds;
+  /** How many of what was estimated a task does, one after the other. Default 1. */
+  readonly each?: number;
 }
 
 /** Looks at a node, and says what each task will ask for: nothing is handed in yet. */
@@ -118,10 +120,11 @@ export async function prepareSubmit(work: SlurmWork, flags: SlurmFlags): Promise
   const { checkNode } = await import('../runs/executors/slurm/check');
   const { describeResources, siteLimits, withResources } = await import('../runs/executors/slurm/resources');
   const slurm = await slurmOptions(flags);
-  const { title, cores, needs, tasks, noun } = work;
+  const { title, cores, needs, tasks, noun, each = 1 } = work;
   const limits = await siteLimits(slurm);
   const report = flags.check ? await checkNode(needs, { title, slurm, cores, say }) : null;
-  const estimate = report?.estimate ?? null;
+  const one = report?.estimate;
+  const estimate = one ? { ...one, seconds: one.seconds * each } : null;
   const asked = withResources(slurm, estimate, limits);
   say(describeResources(asked, { tasks: tasks.length, cores, noun }, estimate));
   return { title, slurm: asked, cores, say };

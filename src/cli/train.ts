@@ -182,7 +182,7 @@ async function trainOnNode(
     const config = configOf(placed);
     const cores = config.runtime.threads ?? coresAsked(flags);
     const paths = [config.data.dir, placed.split].filter((file) => file != null);
-    const needs = { paths, train: trainArguments({ ...placed, out: undefined }).slice(1) };
+    const needs = { paths, estimate: trainArguments({ ...placed, out: undefined }) };
     work = {
       title: full,
       noun: 'run',

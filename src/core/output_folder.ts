@@ -5,6 +5,8 @@ import { fileError } from './files';
 
 /** The list, in the folder itself, of what was written there; its first line says whose it is. */
 const LIST = '.cytobench-files';
+/** Where parts of the work are kept that other processes do, until it is whole. */
+export const PARTS = '.cytobench-parts';
 const TITLE = 'Files that cytobench wrote here: they are replaced when the same is done again.';
 
 /**
@@ -19,17 +21,9 @@ export class OutputFolder {
     readonly dir: string,
     overwrite = false,
   ) {
+    requireOutputFolder(dir, overwrite);
     this.list = path.join(dir, LIST);
-    if (fs.existsSync(dir) && !fs.statSync(dir).isDirectory())
-      throw new DataError('is a file, not a folder', { where: dir, fix: 'Name another with --out.' });
-    const listed = this.listed();
-    const foreign = filesIn(dir).find((name) => name !== LIST && !listed.has(name));
-    if (foreign !== undefined && !overwrite)
-      throw new DataError(`holds "${foreign}", which was not written by this command: nothing was written`, {
-        where: dir,
-        fix: 'Name a new or an empty folder with --out, or give --overwrite.',
-      });
-    this.clear(listed);
+    this.clear(listedIn(dir));
     fs.mkdirSync(dir, { recursive: true });
     try {
       fs.writeFileSync(this.list, `${TITLE}\n`);
@@ -49,10 +43,24 @@ export class OutputFolder {
     return path.join(this.dir, relative);
   }
 
-  private listed(): Set<string> {
-    if (!fs.existsSync(this.list)) return new Set();
-    const [, ...names] = fs.readFileSync(this.list, 'utf8').split('\n').filter(Boolean);
-    return new Set(names);
+  /** Gives the files of another such folder a second name in this one; a copy where the file system has no links. */
+  adopt(other: string): void {
+    for (const name of listedIn(other)) {
+      const from = path.join(other, name);
+      if (!fs.existsSync(from)) continue;
+      const to = this.file(name);
+      try {
+        fs.mkdirSync(path.dirname(to), { recursive: true });
+        fs.rmSync(to, { force: true });
+        try {
+          fs.linkSync(from, to);
+        } catch {
+          fs.copyFileSync(from, to);
+        }
+      } catch (error) {
+        throw fileError(error, to, 'write');
+      }
+    }
   }
 
   /** Removes the listed files, and the folders that are empty then. */
@@ -68,6 +76,28 @@ export class OutputFolder {
     for (const folder of [...folders].sort((a, b) => b.length - a.length))
       if (fs.existsSync(folder) && fs.readdirSync(folder).length === 0) fs.rmdirSync(folder);
   }
+}
+
+/** Throws where a folder holds files that no command has listed there: they are a user's. */
+export function requireOutputFolder(dir: string, overwrite = false): void {
+  if (fs.existsSync(dir) && !fs.statSync(dir).isDirectory())
+    throw new DataError('is a file, not a folder', { where: dir, fix: 'Name another with --out.' });
+  const listed = listedIn(dir);
+  const own = (name: string): boolean =>
+    name === LIST || listed.has(name) || name.startsWith(PARTS + path.sep);
+  const foreign = filesIn(dir).find((name) => !own(name));
+  if (foreign !== undefined && !overwrite)
+    throw new DataError(`holds "${foreign}", which was not written by this command: nothing was written`, {
+      where: dir,
+      fix: 'Name a new or an empty folder with --out, or give --overwrite.',
+    });
+}
+
+function listedIn(dir: string): Set<string> {
+  const list = path.join(dir, LIST);
+  if (!fs.existsSync(list)) return new Set();
+  const [, ...names] = fs.readFileSync(list, 'utf8').split('\n').filter(Boolean);
+  return new Set(names);
 }
 
 /** Every file below a folder, by its path in it. */

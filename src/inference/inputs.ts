@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DataError } from '../core/errors';
-import { openDataset } from '../data/dataset';
+import { type Dataset, openDataset } from '../data/dataset';
 import { type ChannelOrder, readDatasetInfo } from '../data/dataset_info';
 import { IMAGE_EXTENSIONS, isImageName } from '../data/formats/detect';
 import { type ImageSelection, readImageHeader, surveyRange } from '../data/formats/image';
@@ -21,6 +21,8 @@ export interface PredictInput {
   readonly notes?: readonly string[];
   /** Where its folder says so; else it is taken to be that of the model's own images. */
   readonly channelOrder?: ChannelOrder;
+  /** The labelled data set that it is of, and its name there. */
+  readonly labelled?: { readonly dir: string; readonly id: string };
   /** Reads the true cells, where its folder is a labelled data set. */
   readonly groundTruth?: () => Promise<Sample>;
 }
@@ -101,8 +103,28 @@ async function fromFolder(dir: string): Promise<PredictInput[]> {
     pixelSize,
     channelOrder,
     ...(intensityRange ? { selection: { range: intensityRange } } : {}),
-    ...(dataset.labelled ? { groundTruth: async () => recordToSample(await dataset.load(id), 1) } : {}),
+    ...(dataset.labelled ? { labelled: { dir, id }, groundTruth: groundTruthOf(dataset, id) } : {}),
   }));
+}
+
+function groundTruthOf(dataset: Dataset, id: string): () => Promise<Sample> {
+  return async () => recordToSample(await dataset.load(id), 1);
+}
+
+/** Inputs that another process has listed: what JSON cannot hold is found again. */
+export async function reopenInputs(inputs: readonly PredictInput[]): Promise<PredictInput[]> {
+  const datasets = new Map<string, Dataset>();
+  const found: PredictInput[] = [];
+  for (const input of inputs) {
+    if (!input.labelled) found.push(input);
+    else {
+      const { dir, id } = input.labelled;
+      const dataset = datasets.get(dir) ?? (await openDataset(dir));
+      datasets.set(dir, dataset);
+      found.push({ ...input, groundTruth: groundTruthOf(dataset, id) });
+    }
+  }
+  return found;
 }
 
 /** Where two would have one id: the file's whole name, then with its folder's before it. */

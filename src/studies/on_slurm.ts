@@ -25,7 +25,7 @@ export function studyTasks(
     const options = { experiment: `${experiment.name}:${variant}`, preset, seed, data, split, set };
     const task = trainTask(options, `${experiment.name}:${nameOf(request)}`, {
       cores,
-      then: [[PREDICT, '{run}', scoredCheckpoint(request) ?? '']],
+      afterwards: [[PREDICT, '{run}', scoredCheckpoint(request) ?? '']],
     });
     if (!tasks.has(task.key)) tasks.set(task.key, task);
     return task.key;

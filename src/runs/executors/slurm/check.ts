@@ -16,8 +16,8 @@ import { slurmFolder, type TaskSpec, type TaskView, taskKey } from './tasks';
 export interface NodeNeeds {
   /** Folders and files that must be readable there. */
   readonly paths: readonly string[];
-  /** The words of `cytobench train` for the run whose time and memory are estimated there. */
-  readonly train?: readonly string[];
+  /** A command of `cytobench` whose time and memory are estimated there, with `--estimate`. */
+  readonly estimate?: readonly string[];
 }
 
 /** What was found on a node. */
@@ -29,7 +29,7 @@ export interface NodeReport {
     readonly detail: string;
     readonly fix?: string;
   }[];
-  /** Of one run; null where none was to be estimated. */
+  /** Of one task; null where none was to be estimated. */
   readonly estimate: { readonly seconds: number; readonly memoryMb: number } | null;
 }
 
@@ -106,7 +106,7 @@ function sound(report: NodeReport, file: string): NodeReport {
 }
 
 /** On the node: everything that a task needs, tried. */
-function lookAround(report: string, { paths, train }: NodeNeeds): void {
+function lookAround(report: string, { paths, estimate: command }: NodeNeeds): void {
   const checks: NodeReport['checks'][number][] = [];
   const add = (name: string, fix: string, look: () => string): void => {
     try {
@@ -129,7 +129,7 @@ function lookAround(report: string, { paths, train }: NodeNeeds): void {
     return slurmFolder();
   });
   if (checks.every(({ ok }) => ok)) checks.push(...installation());
-  const estimate = train && checks.every(({ ok }) => ok) ? estimateThere(train, checks) : null;
+  const estimate = command && checks.every(({ ok }) => ok) ? estimateThere(command, checks) : null;
   const node = process.env.SLURMD_NODENAME || os.hostname();
   writeJson(report, { node, checks, estimate } satisfies NodeReport);
 }
@@ -147,19 +147,19 @@ function installation(): NodeReport['checks'][number][] {
 }
 
 function estimateThere(
-  train: readonly string[],
+  command: readonly string[],
   checks: NodeReport['checks'][number][],
 ): NodeReport['estimate'] {
-  const { stdout, stderr } = run(['train', ...train, '--estimate', '--json']);
+  const { stdout, stderr } = run([...command, '--estimate', '--json']);
   try {
     return JSON.parse(stdout) as NonNullable<NodeReport['estimate']>;
   } catch {
     const said = /^cytobench: (.+)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n').at(-1) ?? 'no answer';
     checks.push({
-      name: 'first batches',
+      name: 'a first try',
       ok: false,
       detail: said,
-      fix: 'Try `cytobench train` with --preset smoke.',
+      fix: 'Try the same on this machine, without --on slurm.',
     });
     return null;
   }

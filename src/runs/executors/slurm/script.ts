@@ -46,6 +46,7 @@ export function batchScript(parts: ScriptParts): string {
   const options = [
     `--job-name=${JOB_PREFIX}${title.replace(/[^\w.-]+/g, '-')}-${submission}`,
     `--array=0-${tasks - 1}${atOnce === undefined ? '' : `%${atOnce}`}`,
+    `--chdir=${process.cwd()}`,
     `--output=${log}`,
     '--open-mode=append',
     '--requeue',

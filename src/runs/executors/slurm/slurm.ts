@@ -21,12 +21,15 @@ const CORES = 1;
 
 /**
  * A run as a task: where it is one of the same settings, data and split, it is the same task.
- * @param then further commands, after it.
+ * @param afterwards further commands, after it.
  */
 export function trainTask(
   options: StartOptions,
   name: string,
-  { cores, then = [] }: { readonly cores: number; readonly then?: readonly (readonly string[])[] },
+  {
+    cores,
+    afterwards = [],
+  }: { readonly cores: number; readonly afterwards?: readonly (readonly string[])[] },
 ): TaskSpec {
   const { data, split, out, maxMinutes } = options;
   const config = configOf(options);
@@ -43,7 +46,7 @@ export function trainTask(
     own.out ?? null,
     maxMinutes ?? null,
   ]);
-  return { key, name, commands: [[CLI, ...trainArguments(own)], ...then] };
+  return { key, name, commands: [[CLI, ...trainArguments(own)], ...afterwards] };
 }
 
 /** A run that goes on where it is. */
