@@ -136,7 +136,13 @@ async function makeParts(names: readonly string[], flags: PredictFlags): Promise
     const command = [CLI, 'predict', ...bare, '--out', out, '--part', key, ...words];
     return {
       inputs: own,
-      task: { key, name: `predict: ${name}`, commands: [command], product: productFile(out, key) },
+      task: {
+        key,
+        name: `predict: ${name}`,
+        commands: [command],
+        product: productFile(out, key),
+        mayBeMissing: true,
+      },
     };
   });
 }

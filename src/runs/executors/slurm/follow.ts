@@ -83,7 +83,7 @@ async function explained(view: TaskView, at: number): Promise<TaskView> {
     return view;
   }
   const { JobState, ExitCode, Reason, NodeList } = found;
-  if (JobState === 'CANCELLED') return { ...view, state: 'cancelled' };
+  if (JobState === 'CANCELLED') return { ...view, message: 'cancelled before it began' };
   const node = NodeList && NodeList !== '(null)' ? NodeList : 'its node';
   // slurmd's own code for a standard output that it cannot open.
   if (ExitCode === '0:53')

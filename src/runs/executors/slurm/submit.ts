@@ -9,7 +9,6 @@ import { batchScript } from './script';
 import { MAX_RESTARTS, type SlurmOptions } from './site';
 import {
   isComplete,
-  readState,
   readSubmission,
   readTicket,
   removeTicket,
@@ -69,7 +68,16 @@ function isWanted({ state }: TaskView, task: TaskSpec): boolean {
 export async function resubmitLost(tasks: readonly TaskSpec[], options: SubmitOptions): Promise<TaskView[]> {
   return await underLock(async () => {
     const queue = await readQueue();
-    const lost = tasks.filter((task) => isLost(viewTask(task, queue)) && !isComplete(task));
+    const views = tasks.map((task) => ({ task, view: viewTask(task, queue) }));
+    // Who takes an array out of the queue means all of it, those that were running too.
+    const ended = new Set(
+      views.flatMap(({ view }) => (view.state === 'gone' ? [readTicket(view.key)?.submission] : [])),
+    );
+    const lost = views
+      .filter(({ view }) => isLost(view))
+      .filter(({ view }) => view.state !== 'cancelled' || !ended.has(readTicket(view.key)?.submission))
+      .map(({ task }) => task)
+      .filter((task) => !isComplete(task));
     const groups = new Map<string, TaskSpec[]>();
     for (const task of lost) {
       const submission = readTicket(task.key)?.submission ?? '';
@@ -79,26 +87,30 @@ export async function resubmitLost(tasks: readonly TaskSpec[], options: SubmitOp
       const before = submission === '' ? options : readSubmission(submission);
       const { title, slurm, cores } = before;
       options.say?.(`handed in again, as lost: ${group.map(({ name }) => name).join('; ')}`);
-      await handIn(group, { title, slurm, cores, say: options.say });
+      await handIn(group, { title, slurm, cores, say: options.say }, true);
     }
     return viewAll(tasks, lost.length > 0 ? await readQueue() : queue);
   });
 }
 
+/** How often a task that scancel has ended is handed in again unasked: `cytobench stop` is how a person ends it. */
+const MOST_CANCELLED = 3;
+
 /** Whether a task was lost, and may be handed in again unasked: it has not been as often as is allowed. */
 export function isLost({ key, state }: TaskView): boolean {
   if (state === 'new') return true;
-  if (state !== 'lost') return false;
   const ticket = readTicket(key);
-  const most = ticket ? (readSubmission(ticket.submission).slurm.maxRestarts ?? MAX_RESTARTS) : MAX_RESTARTS;
-  return (readState(key)?.attempts.length ?? 0) <= most;
+  if (ticket === null || (state !== 'lost' && state !== 'cancelled')) return false;
+  const { slurm, tasks } = readSubmission(ticket.submission);
+  if (state === 'lost') return ticket.again < (slurm.maxRestarts ?? MAX_RESTARTS);
+  return !tasks[ticket.index].mayBeMissing && ticket.again < MOST_CANCELLED;
 }
 
 export function viewAll(tasks: readonly Pick<TaskSpec, 'key' | 'name'>[], queue: Queue | null): TaskView[] {
   return tasks.map((task) => viewTask(task, queue));
 }
 
-async function handIn(tasks: readonly TaskSpec[], options: SubmitOptions): Promise<void> {
+async function handIn(tasks: readonly TaskSpec[], options: SubmitOptions, unasked = false): Promise<void> {
   if (tasks.length === 0) return;
   const size = Math.min(MOST_TASKS, await arraySize());
   const arrays = inArrays(tasks, size);
@@ -106,7 +118,7 @@ async function handIn(tasks: readonly TaskSpec[], options: SubmitOptions): Promi
   let done = 0;
   for (const array of arrays) {
     try {
-      await submitArray(array, options, atOnce(arrayLimit, arrays.length));
+      await submitArray(array, options, atOnce(arrayLimit, arrays.length), unasked);
     } catch (error) {
       forgetQueue(slurmFolder());
       if (done === 0) throw error;
@@ -149,6 +161,7 @@ async function submitArray(
   tasks: readonly TaskSpec[],
   { title, slurm, cores, after }: SubmitOptions,
   limit: number | undefined,
+  unasked: boolean,
 ): Promise<void> {
   const submission = randomBytes(4).toString('hex');
   const folder = submissionFolder(submission);
@@ -160,7 +173,10 @@ async function submitArray(
       batchScript({ title, submission, folder, tasks: tasks.length, slurm, cores, after, atOnce: limit }),
     );
     // A process that is killed here leaves tickets of no job: they are seen to be of none, and handed in anew.
-    for (const [index, { key, name }] of tasks.entries()) writeTicket({ key, name, submission, index });
+    for (const [index, { key, name }] of tasks.entries()) {
+      const again = unasked ? (readTicket(key)?.again ?? 0) + 1 : 0;
+      writeTicket({ key, name, submission, index, again });
+    }
     writeJobId(submission, await submitScript(file));
   } catch (error) {
     for (const { key } of tasks) if (readTicket(key)?.submission === submission) removeTicket(key);

@@ -18,6 +18,8 @@ export interface TaskSpec {
   readonly output?: string;
   /** A file that is there once it is done; a run is done when its checkpoint says so. */
   readonly product?: string;
+  /** Whether it stays missing once scancel has ended it, until somebody asks for it anew. */
+  readonly mayBeMissing?: boolean;
   /** Tasks that must have ended before: what collects them waits for those that were lost and handed in again. */
   readonly after?: readonly string[];
 }
@@ -28,6 +30,8 @@ export interface Ticket {
   readonly name: string;
   readonly submission: string;
   readonly index: number;
+  /** How often it was handed in again unasked, as lost. */
+  readonly again: number;
 }
 
 /** One start of a task on a node. */
@@ -228,7 +232,8 @@ export function viewTask({ key, name }: Pick<TaskSpec, 'key' | 'name'>, queue: Q
   if (own) return { ...known, state: 'lost', message: own.message ?? lastWords(known.log) };
   // It ended before it could say anything: its node has no Node, or does not see the package.
   const words = lastWords(known.log);
-  return words === null ? { ...known, state: 'gone' } : { ...known, state: 'failed', message: words };
+  if (words === null) return { ...known, state: 'gone' };
+  return { ...known, state: / CANCELLED AT /.test(words) ? 'cancelled' : 'failed', message: words };
 }
 
 function heldMessage(reason: string, job: string): string {
