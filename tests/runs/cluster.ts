@@ -49,7 +49,9 @@ export class Cluster {
   async start(): Promise<void> {
     for (const name of ['state', 'spool', 'log', 'munge']) fs.mkdirSync(path.join(this.dir, name));
     fs.chmodSync(path.join(this.dir, 'munge'), 0o700);
-    fs.writeFileSync(path.join(this.dir, 'munge', 'key'), Buffer.alloc(128, process.pid % 251), { mode: 0o400 });
+    fs.writeFileSync(path.join(this.dir, 'munge', 'key'), Buffer.alloc(128, process.pid % 251), {
+      mode: 0o400,
+    });
     fs.writeFileSync(this.conf, this.configuration());
     const munge = (name: string): string => path.join(this.dir, 'munge', name);
     this.daemon('munged', 'munged', [
@@ -76,7 +78,8 @@ export class Cluster {
     fs.mkdirSync(path.join(this.dir, 'spool', `n${node}`), { recursive: true });
     const words = ['-D', '-N', `n${node}`, '-f', this.conf];
     if (before === undefined) this.daemon(`n${node}`, 'slurmd', words);
-    else this.daemon(`n${node}`, 'unshare', ['-m', 'sh', '-c', `${before} && exec slurmd ${words.join(' ')}`]);
+    else
+      this.daemon(`n${node}`, 'unshare', ['-m', 'sh', '-c', `${before} && exec slurmd ${words.join(' ')}`]);
   }
 
   /** Ends one daemon: `slurmctld`, `n1`, … */
@@ -91,13 +94,18 @@ export class Cluster {
 
   async stop(): Promise<void> {
     this.try('scancel', '--user=root');
-    for (const name of [...this.children.keys()].filter((one) => one !== 'munged').reverse()) await this.kill(name);
+    for (const name of [...this.children.keys()].filter((one) => one !== 'munged').reverse())
+      await this.kill(name);
     await this.kill('munged');
   }
 
   /** A command of Slurm. */
   slurm(command: string, ...args: string[]): string {
-    return execFileSync(command, args, { env: this.env(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    return execFileSync(command, args, {
+      env: this.env(),
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   }
 
   private try(command: string, ...args: string[]): string | null {
@@ -137,7 +145,8 @@ export class Cluster {
     const all = `n[1-${nodes}]`;
     const list = Array.from(
       { length: nodes },
-      (_, i) => `NodeName=n${i + 1} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${port + i + 1} CPUs=1 State=UNKNOWN`,
+      (_, i) =>
+        `NodeName=n${i + 1} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${port + i + 1} CPUs=1 State=UNKNOWN`,
     );
     return [
       'ClusterName=test',
@@ -195,7 +204,8 @@ export function withCluster<T>(nodes: number, work: (cluster: Cluster) => Promis
 export async function until(holds: () => boolean, seconds = 60): Promise<void> {
   const began = performance.now();
   while (!holds()) {
-    if (performance.now() - began > 1000 * seconds) throw new Error(`did not come to hold in ${seconds} s: ${holds}`);
+    if (performance.now() - began > 1000 * seconds)
+      throw new Error(`did not come to hold in ${seconds} s: ${holds}`);
     await sleep(200);
   }
 }

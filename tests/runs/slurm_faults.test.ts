@@ -1,15 +1,18 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { checkpointDigest } from '../../src/training/checkpoint';
 import { createRng } from '../../src/core/rng';
+import { checkpointDigest } from '../../src/training/checkpoint';
 import { type Answer, type Cluster, itOnSlurm, sleep, until, withCluster } from './cluster';
 import { TINY } from './runs';
 
 /** Six runs; steps as many as take longer than Slurm's shortest time limit, a minute. */
 const study = (steps: number): string[] => [
   ...['experiment', 'augmentation', '--preset', 'smoke', '--seeds', '0,1'],
-  ...[...TINY, `training.steps=${steps}`, 'training.checkpointMinutes=0.05'].flatMap((text) => ['--set', text]),
+  ...[...TINY, `training.steps=${steps}`, 'training.checkpointMinutes=0.05'].flatMap((text) => [
+    '--set',
+    text,
+  ]),
 ];
 
 interface Job {
@@ -22,7 +25,11 @@ interface Job {
 
 interface StateFile {
   readonly run: string | null;
-  readonly attempts: readonly { readonly from: number | null; readonly to?: number | null; readonly outcome?: string }[];
+  readonly attempts: readonly {
+    readonly from: number | null;
+    readonly to?: number | null;
+    readonly outcome?: string;
+  }[];
 }
 
 /** What the tasks of a study said of themselves. */
@@ -46,7 +53,11 @@ const runFolders = (dir: string): string[] =>
 function assertSameRuns(here: string, there: string): void {
   assert.deepEqual(runFolders(here), runFolders(there));
   for (const name of runFolders(here))
-    assert.equal(checkpointDigest(path.join(here, name), 'last'), checkpointDigest(path.join(there, name), 'last'), name);
+    assert.equal(
+      checkpointDigest(path.join(here, name), 'last'),
+      checkpointDigest(path.join(there, name), 'last'),
+      name,
+    );
 }
 
 describe('a study on a real controller', function () {
@@ -68,58 +79,76 @@ describe('a study on a real controller', function () {
     }),
   );
 
-  itOnSlurm('[long] that is preempted, killed, cut off and out of time loses nothing and does nothing twice', () =>
-    withCluster(2, async (cluster) => {
-      const steps = Number(process.env.CYTOBENCH_TEST_STEPS ?? 250);
-      const words = study(steps);
-      const waiting = cluster.run([...words, '--on', 'slurm', '--time', '1', '--out', 'there.html', '--json']);
-      const running = (): string[] =>
-        cluster.slurm('squeue', '-h', '-t', 'R', '-o', '%i', '-p', 'low').split('\n').filter((id) => /_/.test(id));
-      const started = (): number => runFolders(fs.existsSync(cluster.runs) ? cluster.runs : cluster.dir).length;
-      await until(() => started() >= 2, 120);
-      const rng = createRng(7);
-      // A higher partition takes the nodes, twice.
-      for (let i = 0; i < 2; i++) {
-        cluster.slurm('sbatch', '-p', 'high', '--wrap', 'sleep 3', '--output=/dev/null');
-        await sleep(25_000);
-      }
-      for (let i = 0; i < 3; i++) {
-        await until(() => running().length > 0, 120);
-        await sleep(1000 * rng.uniform(1, 8));
-        const ids = running();
-        if (ids.length > 0) cluster.slurm('scancel', '--signal=KILL', rng.pick(ids));
-        await sleep(10_000);
-      }
-      await cluster.kill('n1', 'SIGKILL');
-      await sleep(8000);
-      cluster.startNode(1);
-      await cluster.kill('slurmctld', 'SIGKILL');
-      await sleep(15_000);
-      cluster.startController();
-      const answer: Answer = await waiting;
-      assert.equal(answer.code, 0, answer.stderr.slice(-3000));
-      const { jobs, missing } = JSON.parse(answer.stdout) as { jobs: Job[]; missing: string[] };
-      assert.deepEqual(missing, []);
-      const here = path.join(cluster.dir, 'here');
-      await cluster.json([...words, '--jobs', '1', '--out', 'here.html'], { CYTOBENCH_RUNS: here });
-      const read = (name: string): string => fs.readFileSync(path.join(cluster.dir, name), 'utf8');
-      assert.equal(read('there.json'), read('here.json'));
-      assertSameRuns(cluster.runs, here);
-      const states = stateFiles(cluster);
-      assert.equal(states.length, 6);
-      for (const { attempts } of states)
-        for (const [i, { from }] of attempts.entries()) {
-          const before = attempts[i - 1];
-          // Each goes on where the one before had come, at its last checkpoint where it was killed.
-          if (before?.to != null) assert.equal(from, before.to, JSON.stringify(attempts));
+  itOnSlurm(
+    '[long] that is preempted, killed, cut off and out of time loses nothing and does nothing twice',
+    () =>
+      withCluster(2, async (cluster) => {
+        const steps = Number(process.env.CYTOBENCH_TEST_STEPS ?? 250);
+        const words = study(steps);
+        const waiting = cluster.run([
+          ...words,
+          '--on',
+          'slurm',
+          '--time',
+          '1',
+          '--out',
+          'there.html',
+          '--json',
+        ]);
+        const running = (): string[] =>
+          cluster
+            .slurm('squeue', '-h', '-t', 'R', '-o', '%i', '-p', 'low')
+            .split('\n')
+            .filter((id) => /_/.test(id));
+        const started = (): number =>
+          runFolders(fs.existsSync(cluster.runs) ? cluster.runs : cluster.dir).length;
+        await until(() => started() >= 2, 120);
+        const rng = createRng(7);
+        // A higher partition takes the nodes, twice.
+        for (let i = 0; i < 2; i++) {
+          cluster.slurm('sbatch', '-p', 'high', '--wrap', 'sleep 3', '--output=/dev/null');
+          await sleep(25_000);
         }
-      const outcomes = states.flatMap(({ attempts }) => attempts.map(({ outcome }) => outcome ?? 'without a word'));
-      process.stderr.write(`      ${JSON.stringify(outcomes)}\n`);
-      for (const wanted of ['time limit', 'preempted', 'cancelled', 'done']) assert.ok(outcomes.includes(wanted), wanted);
-      const shown = await cluster.json<{ runs: { restarts?: number }[] }>(['runs']);
-      const restarts = states.map(({ attempts }) => attempts.length - 1);
-      assert.deepEqual(shown.runs.map((run) => run.restarts).sort(), restarts.sort());
-      assert.ok(jobs.some((job) => job.restarts > 0));
-    }),
+        for (let i = 0; i < 3; i++) {
+          await until(() => running().length > 0, 120);
+          await sleep(1000 * rng.uniform(1, 8));
+          const ids = running();
+          if (ids.length > 0) cluster.slurm('scancel', '--signal=KILL', rng.pick(ids));
+          await sleep(10_000);
+        }
+        await cluster.kill('n1', 'SIGKILL');
+        await sleep(8000);
+        cluster.startNode(1);
+        await cluster.kill('slurmctld', 'SIGKILL');
+        await sleep(15_000);
+        cluster.startController();
+        const answer: Answer = await waiting;
+        assert.equal(answer.code, 0, answer.stderr.slice(-3000));
+        const { jobs, missing } = JSON.parse(answer.stdout) as { jobs: Job[]; missing: string[] };
+        assert.deepEqual(missing, []);
+        const here = path.join(cluster.dir, 'here');
+        await cluster.json([...words, '--jobs', '1', '--out', 'here.html'], { CYTOBENCH_RUNS: here });
+        const read = (name: string): string => fs.readFileSync(path.join(cluster.dir, name), 'utf8');
+        assert.equal(read('there.json'), read('here.json'));
+        assertSameRuns(cluster.runs, here);
+        const states = stateFiles(cluster);
+        assert.equal(states.length, 6);
+        for (const { attempts } of states)
+          for (const [i, { from }] of attempts.entries()) {
+            const before = attempts[i - 1];
+            // Each goes on where the one before had come, at its last checkpoint where it was killed.
+            if (before?.to != null) assert.equal(from, before.to, JSON.stringify(attempts));
+          }
+        const outcomes = states.flatMap(({ attempts }) =>
+          attempts.map(({ outcome }) => outcome ?? 'without a word'),
+        );
+        process.stderr.write(`      ${JSON.stringify(outcomes)}\n`);
+        for (const wanted of ['time limit', 'preempted', 'cancelled', 'done'])
+          assert.ok(outcomes.includes(wanted), wanted);
+        const shown = await cluster.json<{ runs: { restarts?: number }[] }>(['runs']);
+        const restarts = states.map(({ attempts }) => attempts.length - 1);
+        assert.deepEqual(shown.runs.map((run) => run.restarts).sort(), restarts.sort());
+        assert.ok(jobs.some((job) => job.restarts > 0));
+      }),
   );
 });

@@ -64,9 +64,16 @@ function onCluster(view: TaskView): OnCluster {
   return { job, queue: state, reason, partition, node, restarts, message, log };
 }
 
+/** How a run is listed that has no folder; `stopped` where it was taken out of the queue. */
+const WITHOUT_FOLDER: Partial<Record<TaskPlace, ListedRun['state']>> = {
+  new: 'queued',
+  pending: 'queued',
+  running: 'new',
+};
+
 function withoutFolder(view: TaskView): ListedRun {
   const [experiment, variant = ''] = view.name.split(/[:,]/);
-  const state = view.state === 'pending' ? 'queued' : view.state === 'running' ? 'new' : 'failed';
+  const state = view.state === 'failed' ? 'failed' : (WITHOUT_FOLDER[view.state] ?? 'stopped');
   return {
     run: view.job ?? view.name,
     experiment,

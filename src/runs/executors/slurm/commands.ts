@@ -97,6 +97,11 @@ const REMEDIES: readonly (readonly [pattern: RegExp, meaning: string | undefined
     'Wait until some have ended: the same command hands in the rest.',
   ],
   [
+    /temporarily unable to accept/i,
+    'the controller takes no more jobs now (MaxJobCount)',
+    'Wait until some have ended: the same command hands in the rest.',
+  ],
+  [
     /No space left|I\/O error writing script|write.*environment/i,
     'the controller cannot keep the job: its disk is full',
     'Tell the administrators: the folder StateSaveLocation is full.',
@@ -249,7 +254,7 @@ export async function show(...what: readonly string[]): Promise<Readonly<Record<
 
 /** `A=1 B=2`, or `A = 1` a line, as an object. */
 export function parseShow(text: string): Record<string, string> {
-  const pairs = [...text.matchAll(/(?:^|\s)([A-Za-z_:/]+) ?= ?([^\s]*)/g)];
+  const pairs = [...text.matchAll(/(?:^|\s)([A-Za-z_:/]+) *= ?([^\s]*)/g)];
   const found: Record<string, string> = {};
   for (const [, key, value] of pairs) found[key] ??= value;
   return found;

@@ -8,6 +8,7 @@ import { forgetQueue, type Queue, readQueue, show, submitScript } from './comman
 import { batchScript } from './script';
 import { MAX_RESTARTS, type SlurmOptions } from './site';
 import {
+  hasJob,
   isComplete,
   readSubmission,
   readTicket,
@@ -112,26 +113,27 @@ export function viewAll(tasks: readonly Pick<TaskSpec, 'key' | 'name'>[], queue:
 
 async function handIn(tasks: readonly TaskSpec[], options: SubmitOptions, unasked = false): Promise<void> {
   if (tasks.length === 0) return;
+  const { say = () => {}, slurm } = options;
   const size = Math.min(MOST_TASKS, await arraySize());
-  const arrays = inArrays(tasks, size);
-  const { arrayLimit } = options.slurm;
+  const arrays = inArrays(tasks, size).map((array) => prepareArray(array, options, unasked));
+  const limit = atOnce(slurm.arrayLimit, arrays.length);
   let done = 0;
-  for (const array of arrays) {
-    try {
-      await submitArray(array, options, atOnce(arrayLimit, arrays.length), unasked);
-    } catch (error) {
-      forgetQueue(slurmFolder());
-      if (done === 0) throw error;
-      const { message, fix } = error as CytobenchError;
-      throw new CytobenchError(`${done} of ${tasks.length} tasks were handed in, then ${message}`, {
-        fix: fix ?? 'The same command hands in the rest.',
-        cause: error,
-      });
+  try {
+    for (const array of arrays) {
+      await submitArray(array, options, limit);
+      done += array.tasks.length;
+      if (arrays.length > 1) say(`${done} of ${tasks.length} tasks handed in`);
     }
-    done += array.length;
-    if (arrays.length > 1) options.say?.(`${done} of ${tasks.length} tasks handed in`);
+  } catch (error) {
+    if (done === 0) {
+      for (const array of arrays) forgetArray(array);
+      throw error;
+    }
+    // Tickets without a job: whoever follows or collects them hands them in when the site takes more.
+    say(`${done} of ${tasks.length} tasks handed in, the rest later: ${(error as Error).message}`);
+  } finally {
+    forgetQueue(slurmFolder());
   }
-  forgetQueue(slurmFolder());
 }
 
 /** Arrays of at most `size` tasks. */
@@ -157,32 +159,47 @@ async function arraySize(): Promise<number> {
   return most > 1 ? most - 1 : 1;
 }
 
-async function submitArray(
+/** Tasks of one array, written down before it is handed in. */
+interface PreparedArray {
+  readonly submission: string;
+  readonly tasks: readonly TaskSpec[];
+}
+
+function prepareArray(
   tasks: readonly TaskSpec[],
+  { title, slurm, cores }: SubmitOptions,
+  unasked: boolean,
+): PreparedArray {
+  const submission = randomBytes(4).toString('hex');
+  writeSubmission(submission, { title, tasks, slurm, cores });
+  for (const [index, { key, name }] of tasks.entries()) {
+    const before = readTicket(key);
+    writeTicket({ key, name, submission, index, again: unasked ? (before?.again ?? 0) + 1 : 0 });
+    // Of a submission that the site never took.
+    if (before && !hasJob(before.submission))
+      fs.rmSync(submissionFolder(before.submission), { recursive: true, force: true });
+  }
+  return { submission, tasks };
+}
+
+/** A process that is killed in here leaves tickets of no job: they are seen to be of none, and handed in anew. */
+async function submitArray(
+  { submission, tasks }: PreparedArray,
   { title, slurm, cores, after }: SubmitOptions,
   limit: number | undefined,
-  unasked: boolean,
 ): Promise<void> {
-  const submission = randomBytes(4).toString('hex');
   const folder = submissionFolder(submission);
   const file = path.join(folder, 'job.sh');
-  try {
-    writeSubmission(submission, { title, tasks, slurm, cores });
-    writeFileAtomic(
-      file,
-      batchScript({ title, submission, folder, tasks: tasks.length, slurm, cores, after, atOnce: limit }),
-    );
-    // A process that is killed here leaves tickets of no job: they are seen to be of none, and handed in anew.
-    for (const [index, { key, name }] of tasks.entries()) {
-      const again = unasked ? (readTicket(key)?.again ?? 0) + 1 : 0;
-      writeTicket({ key, name, submission, index, again });
-    }
-    writeJobId(submission, await submitScript(file));
-  } catch (error) {
-    for (const { key } of tasks) if (readTicket(key)?.submission === submission) removeTicket(key);
-    fs.rmSync(folder, { recursive: true, force: true });
-    throw error;
-  }
+  writeFileAtomic(
+    file,
+    batchScript({ title, submission, folder, tasks: tasks.length, slurm, cores, after, atOnce: limit }),
+  );
+  writeJobId(submission, await submitScript(file));
+}
+
+function forgetArray({ submission, tasks }: PreparedArray): void {
+  for (const { key } of tasks) if (readTicket(key)?.submission === submission) removeTicket(key);
+  fs.rmSync(submissionFolder(submission), { recursive: true, force: true });
 }
 
 /** The scripts that would be handed in, without a cluster. */

@@ -166,6 +166,9 @@ export function writeJobId(submission: string, job: number): void {
   writeJson(path.join(submissionFolder(submission), JOB), { job });
 }
 
+export const hasJob = (submission: string): boolean =>
+  fs.existsSync(path.join(submissionFolder(submission), JOB));
+
 /** The job of a submission; where the process that handed it in was killed in that moment, as the queue has it. */
 function jobOf(submission: string, queue: Queue | null): number | null {
   const known =
@@ -229,6 +232,8 @@ export function viewTask({ key, name }: Pick<TaskSpec, 'key' | 'name'>, queue: Q
   // Marked before it began: nobody is left to say so.
   if (isStopped(key)) return { ...known, state: 'stopped' };
   if (queue === null) return { ...known, state: own ? 'running' : 'pending' };
+  // The site would not take it, or who handed it in was killed before.
+  if (job === null && !own) return { ...known, state: 'new' };
   if (own) return { ...known, state: 'lost', message: own.message ?? lastWords(known.log) };
   // It ended before it could say anything: its node has no Node, or does not see the package.
   const words = lastWords(known.log);
