@@ -241,7 +241,8 @@ async function howToTrain(options: StudyOptions, flags: ExperimentFlags): Promis
       train: trainSideBySide({ jobs: jobs as number, onProgress: table.show }),
     };
   }
-  const { collectRuns, describePlace, progressOfTasks, trainOnSlurm } = await import('../studies/on_slurm');
+  const { collectRuns, trainOnSlurm } = await import('../studies/on_slurm');
+  const { describePlace, progressOfTasks } = await import('../runs/executors/slurm/places');
   let seen: readonly TaskView[] = [];
   const onNodes: Placed['onNodes'] = () => ({
     jobs: jobsOf(seen),
@@ -288,11 +289,12 @@ async function runOnSlurm(name: string, flags: ExperimentFlags): Promise<void> {
   const work = await studyWork(options, flags);
   if (flags.dryRun) return await printScripts(work, flags);
   const { watchSignals } = await import('./command');
-  const { submitTasks } = await import('../runs/executors/slurm/submit');
+  const { submitTasks, viewAll } = await import('../runs/executors/slurm/submit');
+  const { sharedQueue } = await import('../runs/executors/slurm/commands');
   const { followTasks } = await import('../runs/executors/slurm/follow');
   const { slurmFolder, taskKey } = await import('../runs/executors/slurm/tasks');
   const { CLI, taskError } = await import('../runs/executors/slurm/slurm');
-  const { describePlace, progressOfTasks } = await import('../studies/on_slurm');
+  const { progressOfTasks } = await import('../runs/executors/slurm/places');
   const submit = await prepareSubmit(work, flags);
   const { tasks } = work;
   const words = collectWords(name, options, flags);
@@ -332,10 +334,10 @@ async function runOnSlurm(name: string, flags: ExperimentFlags): Promise<void> {
       trained && (await followTasks([collector], { ...follow, submit: { ...submit, slurm } }));
     if (!collected) return leaveBehind(signals.received());
     if (collected[0].state !== 'done') throw taskError(collected[0]);
-    const study = readJson<StudySummary>(collector.output);
+    const study = readJson<StudySummary & { readonly missing: string[] }>(collector.output);
+    const { missing } = study;
     if (study.failures.length > 0) process.exitCode = 1;
-    const jobs = jobsOf([...trained, ...collected]);
-    const missing = trained.filter(({ state }) => state !== 'done').map(describePlace);
+    const jobs = jobsOf([...viewAll(tasks, await sharedQueue(slurmFolder())), ...collected]);
     printResult(flags, { ...study, jobs, missing }, () => describe(study, study.cost, study.report ?? ''));
   } finally {
     signals.stop();

@@ -191,9 +191,10 @@ export async function predictOnSlurm(names: readonly string[], flags: PredictFla
   if (flags.dryRun) return await printScripts(work, flags);
   const { CLI, taskError } = await import('../runs/executors/slurm/slurm');
   const { slurmFolder, taskKey } = await import('../runs/executors/slurm/tasks');
-  const { submitTasks } = await import('../runs/executors/slurm/submit');
+  const { submitTasks, viewAll } = await import('../runs/executors/slurm/submit');
+  const { sharedQueue } = await import('../runs/executors/slurm/commands');
   const { followTasks } = await import('../runs/executors/slurm/follow');
-  const { describePlace, progressOfTasks } = await import('../studies/on_slurm');
+  const { progressOfTasks } = await import('../runs/executors/slurm/places');
   const submit = await prepareSubmit(work, flags);
   for (const { task, inputs } of parts) writeJson(inputsFile(flags.out, task.key), inputs);
   const keys = tasks.map(({ key }) => key);
@@ -238,9 +239,9 @@ export async function predictOnSlurm(names: readonly string[], flags: PredictFla
       predicted && (await followTasks([collector], { ...follow, submit: { ...submit, slurm } }));
     if (!collected) return leaveBehind(signals.received());
     if (collected[0].state !== 'done') throw taskError(collected[0]);
-    const missing = predicted.filter(({ state }) => state !== 'done').map(describePlace);
-    const jobs = jobsOf([...predicted, ...collected]);
-    printPrediction(flags, readJson<PredictSummary>(output), { jobs, missing });
+    const { missing, ...found } = readJson<PredictSummary & { readonly missing: string[] }>(output);
+    const jobs = jobsOf([...viewAll(tasks, await sharedQueue(slurmFolder())), ...collected]);
+    printPrediction(flags, found, { jobs, missing });
   } finally {
     signals.stop();
   }
@@ -256,7 +257,7 @@ export async function collectPrediction(names: readonly string[], flags: Predict
   const { modelClasses } = await import('../runs/load_model');
   const { readQueue } = await import('../runs/executors/slurm/commands');
   const { viewAll } = await import('../runs/executors/slurm/submit');
-  const { describePlace } = await import('../studies/on_slurm');
+  const { describePlace } = await import('../runs/executors/slurm/places');
   const { where } = named(names, flags);
   const formats = parseFormats(flags.formats, PREDICTION_FORMATS);
   const parts = await makeParts(names, flags);

@@ -1,4 +1,4 @@
-import type { JobProgress } from '../studies/side_by_side';
+import type { JobProgress } from '../runs/executors/executor';
 import { say } from './command';
 
 /** The runs of a study on standard error: drawn over itself in a terminal, twice a minute elsewhere. */

@@ -19,7 +19,7 @@ export function registerRuns(program: Command): void {
     const { runsFolder } = await import('../runs/run_folder');
     const { currentTasks } = await import('../runs/executors/slurm/follow');
     const { runsOnCluster } = await import('../runs/executors/slurm/cluster_runs');
-    const { describePlace } = await import('../studies/on_slurm');
+    const { describePlace } = await import('../runs/executors/slurm/places');
     const { formatDuration } = await import('../core/progress');
     const views = await currentTasks();
     const { runs, tasks } = runsOnCluster(listRuns(dir ?? runsFolder()), views, dir !== undefined);

@@ -205,7 +205,7 @@ async function trainOnNode(
   }
   const signals = watchSignals(WAITING_ENDS);
   try {
-    const { progressOfTasks } = await import('../studies/on_slurm');
+    const { progressOfTasks } = await import('../runs/executors/slurm/places');
     const table = await progressTable(1);
     const views = await followTasks(work.tasks, {
       submit,

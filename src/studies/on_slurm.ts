@@ -3,11 +3,11 @@ import { CytobenchError } from '../core/errors';
 import { PACKAGE_ROOT } from '../core/package_root';
 import { readQueue } from '../runs/executors/slurm/commands';
 import { followTasks } from '../runs/executors/slurm/follow';
+import { describePlace } from '../runs/executors/slurm/places';
 import { taskError, trainTask } from '../runs/executors/slurm/slurm';
 import { type SubmitOptions, submitTasks, viewAll } from '../runs/executors/slurm/submit';
 import type { TaskSpec, TaskView } from '../runs/executors/slurm/tasks';
-import { type RunState, runState } from '../runs/run_list';
-import { finishedRun, type JobProgress } from './side_by_side';
+import { finishedRun } from './side_by_side';
 import { nameOf } from './study';
 import { type RunRequest, scoredCheckpoint, type TrainedRequest, type TrainRequests } from './train_runs';
 
@@ -79,38 +79,4 @@ function answers(
       view.state === 'failed' ? taskError(view) : new CytobenchError(`is missing: ${describePlace(view)}`);
     return { request, result: finished ?? { failed } };
   });
-}
-
-/** `anchors:small, seed 1: pending (12_3, Priority)` */
-export function describePlace({ name, state, job, node, reason }: TaskView): string {
-  const words =
-    state === 'new' ? 'never handed in' : state === 'gone' ? 'left the queue before it began' : state;
-  const where = [job, node, reason].filter((part) => part !== null);
-  return `${name}: ${words}${where.length > 0 ? ` (${where.join(', ')})` : ''}`;
-}
-
-/** Runs of which a look reads the log: as many as a person reads lines of. */
-const MOST_READ = 20;
-
-/** Where tasks are, as a table of running work shows it. */
-export function progressOfTasks(views: readonly TaskView[]): JobProgress[] {
-  let read = 0;
-  return views.map((view): JobProgress => {
-    const base = { name: view.name, steps: 0, totalSteps: null, secondsLeft: null, seconds: 0 };
-    if (view.state === 'done') return { ...base, state: 'done' };
-    if (view.state === 'pending' || view.state === 'new') return { ...base, state: 'waiting' };
-    if (view.state !== 'running') return { ...base, state: 'failed' };
-    const state = view.run === null || read++ >= MOST_READ ? null : stateIfThere(view.run);
-    if (!state || state.state === 'new') return { ...base, state: 'starting' };
-    const { steps, totalSteps, secondsLeft } = state;
-    return { ...base, state: 'running', steps, totalSteps, secondsLeft };
-  });
-}
-
-function stateIfThere(run: string): RunState | null {
-  try {
-    return runState(run);
-  } catch {
-    return null;
-  }
 }

@@ -5,7 +5,7 @@ import { CytobenchError } from '../core/errors';
 import { lockOwner } from '../core/lock';
 import { readApplied } from '../runs/applied';
 import { attachRun } from '../runs/executors/child_process';
-import type { RunHandle, StartOptions } from '../runs/executors/executor';
+import type { JobProgress, RunHandle, StartOptions } from '../runs/executors/executor';
 import { startRun } from '../runs/executors/executors';
 import type { FinishedRun } from '../runs/executors/in_process';
 import { RunFolder } from '../runs/run_folder';
@@ -14,17 +14,6 @@ import { savedState } from '../training/checkpoint_state';
 import { predictRun, type ScoredCheckpoint } from './predict_run';
 import { nameOf } from './study';
 import { type RunRequest, scoredCheckpoint, type TrainedRequest, type TrainRequests } from './train_runs';
-
-/** Where one run of a study stands. */
-export interface JobProgress {
-  readonly name: string;
-  readonly state: 'waiting' | 'starting' | 'running' | 'predicting' | 'done' | 'failed';
-  readonly steps: number;
-  readonly totalSteps: number | null;
-  readonly secondsLeft: number | null;
-  /** Since it was started; of one that is done, what it took. */
-  readonly seconds: number;
-}
 
 export interface SideBySideOptions {
   /** Runs at once, each in a process of its own. */

@@ -34,3 +34,14 @@ export interface Executor {
   /** Resolves when the run has its folder. Throws what kept it from starting. */
   start(options: StartOptions): Promise<RunHandle>;
 }
+
+/** Where one piece of work among several stands. */
+export interface JobProgress {
+  readonly name: string;
+  readonly state: 'waiting' | 'starting' | 'running' | 'predicting' | 'done' | 'failed';
+  readonly steps: number;
+  readonly totalSteps: number | null;
+  readonly secondsLeft: number | null;
+  /** Since it was started; of one that is done, what it took. */
+  readonly seconds: number;
+}

@@ -133,17 +133,24 @@ export async function readQueue(): Promise<Queue> {
  */
 export async function sharedQueue(folder: string): Promise<Queue> {
   const file = path.join(folder, 'queue.json');
-  const kept = readKept(file);
-  const age = kept ? Date.now() - kept.at : Number.POSITIVE_INFINITY;
-  if (kept && age >= 0 && age < QUEUE_MS) return queueOf(kept.tasks);
-  const lock = tryLock(path.join(folder, 'queue.lock'));
-  if (!('release' in lock) && kept) return queueOf(kept.tasks);
-  try {
-    const tasks = parseQueue(await slurm('squeue', ['--json']));
-    writeFileAtomic(file, JSON.stringify({ at: Date.now(), tasks }));
-    return queueOf(tasks);
-  } finally {
-    if ('release' in lock) lock.release();
+  const began = performance.now();
+  for (;;) {
+    const kept = readKept(file);
+    const age = kept ? Date.now() - kept.at : Number.POSITIVE_INFINITY;
+    if (kept && age >= 0 && age < QUEUE_MS) return queueOf(kept.tasks);
+    const lock = tryLock(path.join(folder, 'queue.lock'));
+    if ('release' in lock) {
+      try {
+        const tasks = parseQueue(await slurm('squeue', ['--json']));
+        writeFileAtomic(file, JSON.stringify({ at: Date.now(), tasks }));
+        return queueOf(tasks);
+      } finally {
+        lock.release();
+      }
+    }
+    // Another process is asking. One of another host that was killed in doing so is not waited for.
+    if (performance.now() - began > TIMEOUT_MS) return await readQueue();
+    await new Promise((resolve) => setTimeout(resolve, 300));
   }
 }
 

@@ -1,7 +1,16 @@
 import { CytobenchError, describeError } from '../../../core/errors';
 import { cancel, forgetQueue, QUEUE_MS, type Queue, sharedQueue, show } from './commands';
 import { isLost, resubmitLost, type SubmitOptions, viewAll } from './submit';
-import { allTickets, markStopped, slurmFolder, type TaskSpec, type TaskView, viewTask } from './tasks';
+import {
+  allTickets,
+  markStopped,
+  readState,
+  readTicket,
+  slurmFolder,
+  type TaskSpec,
+  type TaskView,
+  viewTask,
+} from './tasks';
 
 export interface FollowOptions {
   /** Options of tasks that the site would not take before. */
@@ -29,37 +38,52 @@ export async function followTasks(
   const every = Math.max(1000, 10 * tasks.length);
   let queue: Queue | null = null;
   let [asked, heard] = [Number.NEGATIVE_INFINITY, performance.now()];
-  // Seen lost twice, or its last file may be on its way through a network file system.
-  let missing = new Set<string>();
+  // What the queue alone says of an end is believed when it is seen twice: a task's last file may be on its way through a
+  // network file system, and whoever hands it in again has a newer queue than ours.
+  let suspects = new Set<string>();
+  let confirmed = new Set<string>();
+  // Those that were lost and were not handed in again, as their whole array was cancelled.
+  const left = new Set<string>();
+  const placeOf = ({ key, job }: TaskView): string => `${key} ${job}`;
+  const isSettled = (view: TaskView): boolean =>
+    isOver(view) &&
+    (hasSpoken(view) || (confirmed.has(placeOf(view)) && (!isLost(view) || left.has(placeOf(view)))));
+  const look = async (): Promise<Queue | null> => {
+    try {
+      const found = await sharedQueue(slurmFolder());
+      heard = performance.now();
+      return found;
+    } catch (error) {
+      if (performance.now() - heard > SILENT_MS) {
+        heard = performance.now();
+        say(`${describeError(error).split('\n')[0]}; waiting for it: the tasks go on`);
+      }
+      return null;
+    }
+  };
   for (;;) {
     if (performance.now() - asked > QUEUE_MS) {
       asked = performance.now();
-      try {
-        queue = await sharedQueue(slurmFolder());
-        heard = performance.now();
-      } catch (error) {
-        queue = null;
-        if (performance.now() - heard > SILENT_MS) {
-          heard = performance.now();
-          say(`${describeError(error).split('\n')[0]}; waiting for it: the tasks go on`);
-        }
-      }
-      let views = viewAll(tasks, queue);
-      const lost = queue === null ? [] : views.filter(isLost);
-      if (lost.some(({ key }) => missing.has(key))) {
+      queue = await look();
+      const ended = queue === null ? [] : viewAll(tasks, queue).filter((view) => !hasSpoken(view));
+      const places = ended.filter((view) => isOver(view) || view.state === 'new').map(placeOf);
+      confirmed = new Set(places.filter((place) => suspects.has(place)));
+      suspects = new Set(places);
+      const lost = ended.filter((view) => isLost(view) && confirmed.has(placeOf(view)));
+      if (lost.some((view) => !left.has(placeOf(view)))) {
         try {
-          views = await resubmitLost(tasks, { ...submit, say });
-          missing = new Set();
+          await resubmitLost(tasks, { ...submit, say });
+          for (const view of lost) left.add(placeOf(view));
+          queue = await look();
         } catch (error) {
           say(describeError(error).split('\n')[0]);
         }
-      } else missing = new Set(lost.map(({ key }) => key));
+      }
     }
     const views = viewAll(tasks, queue);
     onViews?.(views);
     if (interrupted?.()) return null;
-    if (views.every((view) => isOver(view) && !(missing.has(view.key) && isLost(view))))
-      return await Promise.all(views.map(explained));
+    if (views.every(isSettled)) return await Promise.all(views.map(explained));
     const held = views.find(({ state, message }) => state === 'pending' && message !== null);
     if (held && views.every((view) => isOver(view) || view.message !== null))
       throw new CytobenchError(`${held.name}: ${held.message}`);
@@ -101,6 +125,12 @@ async function explained(view: TaskView, at: number): Promise<TaskView> {
 
 /** Tasks whose end is asked about: one that could not write is like the next. */
 const MOST_EXPLAINED = 20;
+
+/** Whether a task has said itself how it ended. */
+function hasSpoken({ key, state }: TaskView): boolean {
+  if (state === 'done' || state === 'stopped') return true;
+  return state === 'failed' && readState(key)?.submission === readTicket(key)?.submission;
+}
 
 /** Everything that was handed in and has a place in the queue, or ended badly, by the folder of its run or without one. */
 export async function currentTasks(): Promise<TaskView[]> {
