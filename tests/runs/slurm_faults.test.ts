@@ -2,7 +2,10 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createRng } from '../../src/core/rng';
+import { syntheticDataset } from '../../src/data/synthetic/synthesize';
+import { writeDataset } from '../../src/data/write_dataset';
 import { checkpointDigest } from '../../src/training/checkpoint';
+import { ROOT, withTemporaryFolder } from '../support';
 import { type Answer, type Cluster, itOnSlurm, sleep, until, withCluster } from './cluster';
 import { TINY } from './runs';
 
@@ -152,3 +155,80 @@ describe('a study on a real controller', function () {
       }),
   );
 });
+
+describe('a node that lacks something', function () {
+  this.timeout(1_200_000);
+
+  const train = ['train', 'quickstart', '--preset', 'smoke', ...TINY.flatMap((text) => ['--set', text])];
+
+  /** What a command says where the only node was started after a shell command, in a view of the files of its own. */
+  const saidBy = (before: (cluster: Cluster) => string, more: readonly string[] = []): Promise<string> =>
+    withCluster(1, async (cluster) => {
+      await cluster.kill('n1');
+      fs.mkdirSync(cluster.runs, { recursive: true });
+      cluster.startNode(1, before(cluster));
+      await until(() => cluster.slurm('sinfo', '-h', '-t', 'idle', '-o', '%D').trim() === '1');
+      const { code, stderr } = await cluster.run([...train, '--on', 'slurm', ...more]);
+      assert.equal(code, 1, stderr);
+      const lines = stderr.split('\n');
+      const at = lines.findIndex((line) => line.startsWith('cytobench: '));
+      // The error and what to do about it; no stack.
+      assert.ok(at >= 0 && lines.slice(at).filter((line) => line !== '').length <= 2, stderr);
+      return lines.slice(at).join('\n');
+    });
+
+  itOnSlurm('[long] the native runtime', async () => {
+    const said = await saidBy(() => `mount -t tmpfs none ${path.join(ROOT, '.native')}`);
+    assert.match(
+      said,
+      /^cytobench: node n1: native runtime: .+\n {2}Run `npm run setup`, then `npx cytobench doctor`\. Or leave the node out: --slurm-option=--exclude=n1/,
+    );
+  });
+
+  itOnSlurm('[long] the package', async () => {
+    const said = await saidBy(() => `mount -t tmpfs none ${path.join(ROOT, 'dist')}`);
+    assert.match(
+      said,
+      /^cytobench: the test job failed: node \S+ does not see \S+\. Put the package on the shared file system/,
+    );
+  });
+
+  itOnSlurm('[long] the data', async () => {
+    const said = await withData((data) =>
+      saidBy(() => `mount -t tmpfs none ${data}/a`, ['--data', path.join(data, 'a', 'b')]),
+    );
+    assert.match(said, /^cytobench: node n1: path: .*no such file/);
+  });
+
+  itOnSlurm('[long] place in its spool', async () => {
+    const said = await saidBy(
+      ({ dir }) =>
+        `mount -t tmpfs -o size=4k none ${dir}/spool/n1 && head -c 4096 /dev/zero > ${dir}/spool/n1/full`,
+    );
+    assert.match(
+      said,
+      /^cytobench: check of a node: its node could not start it \(a full disk where slurmd keeps its jobs\?\)/,
+    );
+  });
+
+  itOnSlurm('[long] a shared folder that can be written', async () => {
+    const said = await saidBy(
+      ({ runs }) => `mount --bind ${runs} ${runs} && mount -o remount,ro,bind ${runs}`,
+    );
+    assert.match(
+      said,
+      /^cytobench: the test job failed: n1 cannot write \S+: is the shared folder there, and not read-only\?/,
+    );
+  });
+});
+
+/** A folder with a data set at `a/b`. */
+async function withData(work: (folder: string) => Promise<string>): Promise<string> {
+  return await withTemporaryFolder(async (folder) => {
+    await writeDataset(
+      path.join(folder, 'a', 'b'),
+      syntheticDataset({ images: 4, width: 64, height: 64, seed: 1 }),
+    );
+    return await work(folder);
+  });
+}

@@ -180,6 +180,8 @@ interface RawJob {
   readonly name?: unknown;
   readonly job_state: unknown;
   readonly state_reason?: unknown;
+  /** More than the reason says, where there is something to say: 'launch failed requeued held'. */
+  readonly state_description?: unknown;
   readonly partition?: unknown;
   readonly nodes?: unknown;
   readonly restart_cnt?: unknown;
@@ -211,7 +213,7 @@ export function parseQueue(text: string): QueuedTask[] {
       job: array ?? own,
       name,
       state: states[0],
-      reason: textOf(raw.state_reason) || 'None',
+      reason: textOf(raw.state_description) || textOf(raw.state_reason) || 'None',
       partition: textOf(raw.partition),
       node: textOf(raw.nodes),
       restarts: numberOf(raw.restart_cnt) ?? 0,
