@@ -78,9 +78,8 @@ export {
 } from './report/images';
 export { curvePoints } from './report/sections';
 export { viewerFrame, viewerHtml } from './report/viewer/viewer_page';
-export { attachRun } from './runs/executors/child_process';
 export type { RunHandle, StartOptions } from './runs/executors/executor';
-export { startRun } from './runs/executors/executors';
+export { attachRun, startRun } from './runs/executors/executors';
 export { type FinishedRun, resumeRun, type TrainRunOptions, trainRun } from './runs/executors/in_process';
 export { loadModel } from './runs/load_model';
 export { RunFolder } from './runs/run_folder';

@@ -59,7 +59,7 @@ function keepLog(log: string, dir: string): void {
   fs.renameSync(log, file);
 }
 
-/** A run by its folder, whether it is training now or not. */
+/** A run by its folder, whether it is training on this machine now or not. */
 export function attachRun(run: string): RunHandle {
   const folder = RunFolder.open(run);
   const { dir } = folder;

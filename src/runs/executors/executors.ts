@@ -1,7 +1,7 @@
 import { nearestName, UsageError } from '../../core/errors';
 import { childProcess } from './child_process';
 import type { Executor, RunHandle, StartOptions } from './executor';
-import { slurmExecutor } from './slurm/slurm';
+import { attachAnywhere, slurmExecutor } from './slurm/slurm';
 
 /** Every way to make runs apart from the caller's own process (in_process.ts); the first is the default. */
 export const EXECUTORS: readonly Executor[] = [childProcess, slurmExecutor];
@@ -20,4 +20,9 @@ export async function startRun({
       fix: EXECUTORS.map(({ name, about }) => `${name}: ${about}`).join('; '),
     },
   );
+}
+
+/** A run by its folder, or by its bare name, wherever it trains. */
+export function attachRun(run: string): RunHandle {
+  return attachAnywhere(run);
 }

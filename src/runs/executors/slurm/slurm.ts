@@ -8,10 +8,10 @@ import { PACKAGE_ROOT } from '../../../core/package_root';
 import { type RunState, runState } from '../../run_list';
 import { attachRun, trainArguments } from '../child_process';
 import type { Executor, RunHandle, StartOptions } from '../executor';
-import { currentTasks, followTasks, stopTasks } from './follow';
+import { currentTasks, followTasks, isOver, stopTasks, tasksNamed } from './follow';
 import { siteOptions } from './site';
 import { type SubmitOptions, submitTasks } from './submit';
-import { type TaskSpec, type TaskView, taskKey } from './tasks';
+import { readSubmission, readTicket, specOf, type TaskSpec, type TaskView, taskKey } from './tasks';
 
 /** The command line, as a node runs it. */
 export const CLI: string = path.join(PACKAGE_ROOT, 'dist', 'src', 'cli', 'main.js');
@@ -124,9 +124,8 @@ async function startOnSlurm(options: StartOptions): Promise<RunHandle> {
 
 /** A run on a node: what its folder tells, and what the queue tells of it. */
 function followRun(dir: string, task: TaskSpec, submit: SubmitOptions): RunHandle {
-  const local = attachRun(dir);
   return {
-    ...local,
+    ...attachRun(dir),
     stop: async () => {
       await stopTasks((await currentTasks()).filter(({ key }) => key === task.key));
       return runState(dir);
@@ -139,6 +138,23 @@ function followRun(dir: string, task: TaskSpec, submit: SubmitOptions): RunHandl
       if (view && view.state !== 'done' && view.state !== 'stopped') throw taskError(view);
       return state;
     },
+  };
+}
+
+/** A run by its folder, wherever it trains: on this machine, on a node, waiting for one, or not at all. */
+export function attachAnywhere(run: string): RunHandle {
+  const local = attachRun(run);
+  const dir = path.resolve(local.dir);
+  const onNode = async (): Promise<RunHandle> => {
+    const view = tasksNamed(dir, await currentTasks()).find((one) => !isOver(one));
+    const task = view && specOf(view.key);
+    const ticket = view && readTicket(view.key);
+    return task && ticket ? followRun(local.dir, task, readSubmission(ticket.submission)) : local;
+  };
+  return {
+    ...local,
+    stop: async () => await (await onNode()).stop(),
+    finished: async (onState) => await (await onNode()).finished(onState),
   };
 }
 
