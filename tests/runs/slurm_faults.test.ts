@@ -7,15 +7,17 @@ import { writeDataset } from '../../src/data/write_dataset';
 import { checkpointDigest } from '../../src/training/checkpoint';
 import { ROOT, withTemporaryFolder } from '../support';
 import { type Answer, type Cluster, itOnSlurm, sleep, until, withCluster } from './cluster';
-import { TINY } from './runs';
+import { TINY, trainTiny } from './runs';
 
 /** Six runs; steps as many as take longer than Slurm's shortest time limit, a minute. */
 const study = (steps: number): string[] => [
   ...['experiment', 'augmentation', '--preset', 'smoke', '--seeds', '0,1'],
-  ...[...TINY, `training.steps=${steps}`, 'training.checkpointMinutes=0.05'].flatMap((text) => [
-    '--set',
-    text,
-  ]),
+  ...[
+    ...TINY,
+    `training.steps=${steps}`,
+    'training.checkpointMinutes=0.05',
+    'earlyStopping.patience=null',
+  ].flatMap((text) => ['--set', text]),
 ];
 
 interface Job {
@@ -153,6 +155,96 @@ describe('a study on a real controller', function () {
         assert.deepEqual(shown.runs.map((run) => run.restarts).sort(), restarts.sort());
         assert.ok(jobs.some((job) => job.restarts > 0));
       }),
+  );
+});
+
+describe('a prediction on a real controller', function () {
+  this.timeout(1_800_000);
+
+  interface Predicted {
+    readonly images: unknown[];
+    readonly missing: string[];
+  }
+
+  itOnSlurm(
+    '[long] over 40 images is that of one process; what was killed is told, and finished by the same command',
+    () =>
+      withCluster(2, async (cluster) => {
+        const images = path.join(cluster.dir, 'images');
+        await writeDataset(images, syntheticDataset({ images: 40, width: 64, height: 64, seed: 3 }));
+        const run = path.join(cluster.dir, 'model');
+        await trainTiny(run, { set: ['runtime.threads=1'] });
+        const formats = [
+          '--formats',
+          'coco,labels,geojson,imagej,csv,overlay,viewer',
+          '--score-threshold',
+          '0.05',
+        ];
+        const words = (out: string): string[] => [
+          'predict',
+          run,
+          images,
+          '--out',
+          path.join(cluster.dir, out),
+          ...formats,
+        ];
+        const here = await cluster.json<Predicted>([...words('here'), '--threads', '1']);
+        const there = [...words('there'), '--on', 'slurm', '--no-check'];
+        await cluster.json([...there, '--no-wait']);
+        const running = (): string[] =>
+          cluster.slurm('squeue', '-h', '-t', 'R', '-o', '%i').split('\n').filter(Boolean);
+        const killed = new Set<string>();
+        await until(() => {
+          for (const id of running().slice(0, 3 - killed.size)) {
+            cluster.slurm('scancel', '--signal=KILL', id);
+            killed.add(id);
+          }
+          return killed.size === 3;
+        });
+        await until(() => cluster.slurm('squeue', '-h').trim() === '', 900);
+        const collected = await cluster.run([...words('there'), '--collect', '--json']);
+        assert.equal(collected.code, 1, collected.stderr);
+        const partial = JSON.parse(collected.stdout) as Predicted;
+        assert.deepEqual([partial.images.length, partial.missing.length], [37, 3]);
+        const whole = await cluster.json<Predicted>(there);
+        assert.deepEqual([whole.images, whole.missing], [here.images, []]);
+        const files = (dir: string): string[] =>
+          fs
+            .readdirSync(path.join(cluster.dir, dir), { recursive: true, withFileTypes: true })
+            .filter((entry) => entry.isFile())
+            .map((entry) =>
+              path.relative(path.join(cluster.dir, dir), path.join(entry.parentPath, entry.name)),
+            )
+            .sort();
+        assert.deepEqual(files('there'), files('here'));
+        for (const name of files('here')) {
+          const [a, b] = ['here', 'there'].map((dir) => fs.readFileSync(path.join(cluster.dir, dir, name)));
+          assert.ok(a.equals(b), name);
+        }
+      }),
+  );
+});
+
+describe('a run that fails of itself', function () {
+  this.timeout(600_000);
+
+  itOnSlurm('[long] is not queued again, and its last lines are shown', () =>
+    withCluster(1, async (cluster) => {
+      const set = [...TINY, 'optimizer.learningRate=100000000', 'training.steps=30'].flatMap((text) => [
+        '--set',
+        text,
+      ]);
+      const words = ['train', 'quickstart', '--preset', 'smoke', ...set, '--on', 'slurm', '--no-check'];
+      const { code, stderr } = await cluster.run(words);
+      assert.equal(code, 1);
+      assert.match(stderr, /^cytobench: .*(NaN|not finite|Infinity).*\(job \d+_0, node n1\)/m);
+      const { runs } = await cluster.json<{ runs: { state: string; restarts: number; log: string[] }[] }>([
+        'runs',
+      ]);
+      assert.deepEqual([runs[0].state, runs[0].restarts], ['failed', 0]);
+      assert.match(runs[0].log.join('\n'), /^cytobench: /m);
+      assert.equal(stateFiles(cluster)[0].attempts.length, 1);
+    }),
   );
 });
 

@@ -169,7 +169,7 @@ export function taskError(view: TaskView | undefined): CytobenchError {
     lost: 'was lost: it left the queue without a word',
   };
   const what = state === 'failed' || !words[state] ? (message ?? state) : words[state];
-  return new CytobenchError(`${what}${place ? ` (${place})` : ''}`, {
+  return new CytobenchError(`${what.replace(/\.$/, '')}${place ? ` (${place})` : ''}`, {
     fix: `The same command continues it.${log ? ` Log: ${log}` : ''}`,
   });
 }

@@ -158,7 +158,11 @@ class Task {
 
   /** Not asked to end, and not well: killed, or an error of its own. */
   private async afterFailure({ code, signal, error }: Ended): Promise<number> {
-    if (signal === null) return this.end('failed', error ?? `ended with exit code ${code}`);
+    if (signal === null) {
+      // It has said so itself.
+      this.note('failed', error ?? `ended with exit code ${code}`, this.run, 'failed');
+      return 1;
+    }
     const { attempts } = this.state;
     const [now, before] = [this.steps(), attempts.at(-1)?.from ?? null];
     const again = attempts.filter(
