@@ -1,7 +1,6 @@
 import * as path from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
-import { readJson } from '../core/files';
 import type { TaskView } from '../runs/executors/slurm/tasks';
 import type { StudyOptions } from '../studies/run_study';
 import type { Study, StudyCost } from '../studies/study';
@@ -17,15 +16,13 @@ import {
 import { progressTable } from './progress_table';
 import {
   coresAsked,
-  describeHandedIn,
+  handInAndCollect,
   isOnSlurm,
   jobsOf,
-  leaveBehind,
   prepareSubmit,
   printScripts,
   type SlurmFlags,
   type SlurmWork,
-  WAITING_ENDS,
   withSlurmOptions,
 } from './slurm';
 import { describe, type StudySummary, summary } from './study_text';
@@ -288,60 +285,17 @@ async function runOnSlurm(name: string, flags: ExperimentFlags): Promise<void> {
   const options = await studyOptions(name, flags);
   const work = await studyWork(options, flags);
   if (flags.dryRun) return await printScripts(work, flags);
-  const { watchSignals } = await import('./command');
-  const { submitTasks, viewAll } = await import('../runs/executors/slurm/submit');
-  const { sharedQueue } = await import('../runs/executors/slurm/commands');
-  const { followTasks } = await import('../runs/executors/slurm/follow');
-  const { slurmFolder, taskKey } = await import('../runs/executors/slurm/tasks');
-  const { CLI, taskError } = await import('../runs/executors/slurm/slurm');
-  const { progressOfTasks } = await import('../runs/executors/slurm/places');
-  const submit = await prepareSubmit(work, flags);
-  const { tasks } = work;
-  const words = collectWords(name, options, flags);
-  const keys = tasks.map(({ key }) => key);
-  const key = taskKey(['collect', words, keys]);
-  const collector = {
-    key,
-    name: `${name}: collecting`,
-    commands: [[CLI, ...words]],
-    output: path.join(slurmFolder(), 'results', `${key}.json`),
-    after: keys,
-  };
-  const signals = watchSignals(WAITING_ENDS);
-  try {
-    const runs = await submitTasks(tasks, submit);
-    const open = runs.filter(({ state }) => state === 'pending' || state === 'running');
-    const after = [...new Set(open.map(({ job }) => Number(job?.split('_')[0])))];
-    // It counts what others have found: it needs no card.
-    const { gres: _gres, arrayLimit: _limit, ...slurm } = submit.slurm;
-    const [collecting] = await submitTasks([collector], {
-      ...submit,
-      slurm,
-      title: `${name}-collect`,
-      after,
-    });
-    const again = `\`cytobench experiment ${name} … --collect\` shows what is there`;
-    if (!flags.wait) {
-      const views = [...runs, collecting];
-      return printResult(flags, { jobs: jobsOf(views) }, () => describeHandedIn(views, again));
-    }
-    const table = await progressTable(1);
-    const follow = { interrupted: signals.received, say: table.say };
-    const onViews = (views: readonly TaskView[]): void => table.show(progressOfTasks(views));
-    const trained = await followTasks(tasks, { ...follow, submit, onViews });
-    if (trained) say('collecting: evaluation, comparison, page');
-    const collected =
-      trained && (await followTasks([collector], { ...follow, submit: { ...submit, slurm } }));
-    if (!collected) return leaveBehind(signals.received());
-    if (collected[0].state !== 'done') throw taskError(collected[0]);
-    const study = readJson<StudySummary & { readonly missing: string[] }>(collector.output);
-    const { missing } = study;
-    if (study.failures.length > 0) process.exitCode = 1;
-    const jobs = jobsOf([...viewAll(tasks, await sharedQueue(slurmFolder())), ...collected]);
-    printResult(flags, { ...study, jobs, missing }, () => describe(study, study.cost, study.report ?? ''));
-  } finally {
-    signals.stop();
-  }
+  const study = await handInAndCollect<StudySummary>(
+    {
+      ...work,
+      collect: collectWords(name, options, flags),
+      again: `\`cytobench experiment ${name} … --collect\` shows what is there`,
+    },
+    flags,
+  );
+  if (!study) return;
+  if (study.failures.length > 0) process.exitCode = 1;
+  printResult(flags, study, () => describe(study, study.cost, study.report ?? ''));
 }
 
 /** The command that collects a study, as a node runs it. */

@@ -5,19 +5,9 @@ import { readJson, writeJson } from '../core/files';
 import { PARTS, requireOutputFolder } from '../core/output_folder';
 import type { PredictInput } from '../inference/inputs';
 import type { ImagePart, PredictionFormat } from '../report/prediction_files';
-import type { TaskSpec, TaskView } from '../runs/executors/slurm/tasks';
-import { type CommonOptions, printResult, say, watchSignals } from './command';
-import { progressTable } from './progress_table';
-import {
-  coresAsked,
-  describeHandedIn,
-  jobsOf,
-  leaveBehind,
-  prepareSubmit,
-  printScripts,
-  type SlurmFlags,
-  WAITING_ENDS,
-} from './slurm';
+import type { TaskSpec } from '../runs/executors/slurm/tasks';
+import { type CommonOptions, printResult, say } from './command';
+import { coresAsked, handInAndCollect, jobsOf, printScripts, type SlurmFlags } from './slurm';
 
 /** What `predict` is asked. */
 export interface PredictFlags extends CommonOptions, SlurmFlags {
@@ -189,62 +179,16 @@ export async function predictOnSlurm(names: readonly string[], flags: PredictFla
     needs: { paths, estimate },
   };
   if (flags.dryRun) return await printScripts(work, flags);
-  const { CLI, taskError } = await import('../runs/executors/slurm/slurm');
-  const { slurmFolder, taskKey } = await import('../runs/executors/slurm/tasks');
-  const { submitTasks, viewAll } = await import('../runs/executors/slurm/submit');
-  const { sharedQueue } = await import('../runs/executors/slurm/commands');
-  const { followTasks } = await import('../runs/executors/slurm/follow');
-  const { progressOfTasks } = await import('../runs/executors/slurm/places');
-  const submit = await prepareSubmit(work, flags);
   for (const { task, inputs } of parts) writeJson(inputsFile(flags.out, task.key), inputs);
-  const keys = tasks.map(({ key }) => key);
   const perTask = flags.perTask === undefined ? [] : ['--per-task', String(flags.perTask)];
   const threads = flags.threads === undefined ? [] : ['--threads', flags.threads];
-  const collect = [
-    'predict',
-    ...names,
-    '--out',
-    flags.out,
-    ...words,
-    ...perTask,
-    ...threads,
-    '--collect',
-    '--json',
-  ];
-  const key = taskKey(['collect', collect, keys]);
-  const output = path.join(slurmFolder(), 'results', `${key}.json`);
-  const collector = { key, name: 'predict: collecting', commands: [[CLI, ...collect]], output, after: keys };
-  const signals = watchSignals(WAITING_ENDS);
-  try {
-    const handedIn = await submitTasks(tasks, submit);
-    const open = handedIn.filter(({ state }) => state === 'pending' || state === 'running');
-    const after = [...new Set(open.map(({ job }) => Number(job?.split('_')[0])))];
-    const { gres: _gres, arrayLimit: _limit, ...slurm } = submit.slurm;
-    const [collecting] = await submitTasks([collector], {
-      ...submit,
-      slurm,
-      title: 'predict-collect',
-      after,
-    });
-    if (!flags.wait) {
-      const views = [...handedIn, collecting];
-      const again = 'the same command with --collect says what is there';
-      return printResult(flags, { jobs: jobsOf(views) }, () => describeHandedIn(views, again));
-    }
-    const table = await progressTable(1, 'parts');
-    const follow = { interrupted: signals.received, say: table.say };
-    const onViews = (views: readonly TaskView[]): void => table.show(progressOfTasks(views));
-    const predicted = await followTasks(tasks, { ...follow, submit, onViews });
-    const collected =
-      predicted && (await followTasks([collector], { ...follow, submit: { ...submit, slurm } }));
-    if (!collected) return leaveBehind(signals.received());
-    if (collected[0].state !== 'done') throw taskError(collected[0]);
-    const { missing, ...found } = readJson<PredictSummary & { readonly missing: string[] }>(output);
-    const jobs = jobsOf([...viewAll(tasks, await sharedQueue(slurmFolder())), ...collected]);
-    printPrediction(flags, found, { jobs, missing });
-  } finally {
-    signals.stop();
-  }
+  const same = ['predict', ...names, '--out', flags.out, ...words, ...perTask, ...threads];
+  const collect = [...same, '--collect', '--json'];
+  const again = 'the same command with --collect says what is there';
+  const found = await handInAndCollect<PredictSummary>({ ...work, collect, again }, flags);
+  if (!found) return;
+  const { jobs, missing, ...summary } = found;
+  printPrediction(flags, summary, { jobs, missing });
 }
 
 function sizeOf({ file }: PredictInput): number {

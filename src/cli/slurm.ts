@@ -1,10 +1,13 @@
+import * as path from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../core/errors';
+import { readJson } from '../core/files';
 import type { NodeNeeds } from '../runs/executors/slurm/check';
 import type { SlurmOptions } from '../runs/executors/slurm/site';
 import type { SubmitOptions } from '../runs/executors/slurm/submit';
 import type { TaskSpec, TaskView } from '../runs/executors/slurm/tasks';
-import { type CommonOptions, parseCount, parseWhole, printResult, say } from './command';
+import { type CommonOptions, parseCount, parseWhole, printResult, say, watchSignals } from './command';
+import { progressTable } from './progress_table';
 
 /** What commands that can hand their work to a cluster take. */
 export interface SlurmFlags {
@@ -174,6 +177,67 @@ export function describeHandedIn(views: readonly TaskView[], again: string): str
     `${views.length} tasks: ${count('pending')} wait, ${count('running')} run, ${count('done')} are done; jobs ${jobs.join(', ') || 'none'}`,
     `\`cytobench runs\` shows them, \`cytobench stop JOB\` ends them; ${again}`,
   ].join('\n');
+}
+
+/** What is handed in together with a task that collects it. */
+export interface CollectedWork extends SlurmWork {
+  /** The command that collects, without the name of the program; it answers in JSON. */
+  readonly collect: readonly string[];
+  /** How a person sees what is there before all is. */
+  readonly again: string;
+}
+
+/**
+ * Hands in work, and behind it a task that collects it; waits for both, and gives what was collected, with `jobs`. Null where
+ * nobody waits: then all is said.
+ */
+export async function handInAndCollect<T>(
+  work: CollectedWork,
+  flags: SlurmFlags & CommonOptions,
+): Promise<(T & { readonly jobs: object[]; readonly missing: string[] }) | null> {
+  const { CLI, taskError } = await import('../runs/executors/slurm/slurm');
+  const { slurmFolder, taskKey } = await import('../runs/executors/slurm/tasks');
+  const { submitTasks, viewAll } = await import('../runs/executors/slurm/submit');
+  const { sharedQueue } = await import('../runs/executors/slurm/commands');
+  const { followTasks } = await import('../runs/executors/slurm/follow');
+  const { progressOfTasks } = await import('../runs/executors/slurm/places');
+  const { title, noun, tasks, collect, again } = work;
+  const submit = await prepareSubmit(work, flags);
+  const after = tasks.map(({ key }) => key);
+  const key = taskKey(['collect', collect, after]);
+  const output = path.join(slurmFolder(), 'results', `${key}.json`);
+  const collector = { key, name: `${title}: collecting`, commands: [[CLI, ...collect]], output, after };
+  const signals = watchSignals(WAITING_ENDS);
+  try {
+    const handedIn = await submitTasks(tasks, submit);
+    const open = handedIn.filter(({ state }) => state === 'pending' || state === 'running');
+    const jobs = [...new Set(open.map(({ job }) => Number(job?.split('_')[0])))];
+    // It counts what others have found: it needs no card.
+    const { gres: _gres, arrayLimit: _limit, ...slurm } = submit.slurm;
+    const behind = { ...submit, slurm, title: `${title}-collect` };
+    const [collecting] = await submitTasks([collector], { ...behind, after: jobs });
+    if (!flags.wait) {
+      const views = [...handedIn, collecting];
+      printResult(flags, { jobs: jobsOf(views) }, () => describeHandedIn(views, again));
+      return null;
+    }
+    const table = await progressTable(1, `${noun}s`);
+    const follow = { interrupted: signals.received, say: table.say };
+    const onViews = (views: readonly TaskView[]): void => table.show(progressOfTasks(views));
+    const done = await followTasks(tasks, { ...follow, submit, onViews });
+    if (done) say('putting together what was found');
+    const collected = done && (await followTasks([collector], { ...follow, submit: behind }));
+    if (!collected) {
+      leaveBehind(signals.received());
+      return null;
+    }
+    if (collected[0].state !== 'done') throw taskError(collected[0]);
+    const found = readJson<T & { readonly missing: string[] }>(output);
+    const views = viewAll(tasks, await sharedQueue(slurmFolder()));
+    return { ...found, jobs: jobsOf([...views, ...collected]) };
+  } finally {
+    signals.stop();
+  }
 }
 
 /** What a first signal does to a command that waits. */
