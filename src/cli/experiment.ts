@@ -5,15 +5,7 @@ import type { TaskView } from '../runs/executors/slurm/tasks';
 import type { StudyOptions } from '../studies/run_study';
 import type { Study, StudyCost } from '../studies/study';
 import type { DecidedStudy, Look } from '../studies/until_decided';
-import {
-  type CommonOptions,
-  parseCount,
-  printResult,
-  say,
-  withCommonOptions,
-  withOverwrite,
-} from './command';
-import { progressTable } from './progress_table';
+import { progressTable } from './cluster/progress_table';
 import {
   coresAsked,
   handInAndCollect,
@@ -24,8 +16,16 @@ import {
   type SlurmFlags,
   type SlurmWork,
   withSlurmOptions,
-} from './slurm';
-import { describe, type StudySummary, summary } from './study_text';
+} from './cluster/slurm';
+import {
+  type CommonOptions,
+  parseCount,
+  printResult,
+  say,
+  withCommonOptions,
+  withOverwrite,
+} from './command';
+import { describe, type StudySummary, summary } from './text';
 
 interface ExperimentFlags extends CommonOptions, SlurmFlags {
   readonly overwrite?: boolean;

@@ -4,8 +4,6 @@ import { createProgress, type Progress } from '../core/progress';
 import type { PredictInput } from '../inference/inputs';
 import type { LoadedModel } from '../models/weights/portable';
 import type { ImageToWrite, PredictionFormat } from '../report/prediction_files';
-import { parseCount, parseFactor, parseWhole, printResult, say, withCommonOptions } from './command';
-import { parseChannels } from './data/import';
 import {
   collectPrediction,
   type FailedImage,
@@ -17,8 +15,10 @@ import {
   predictOnSlurm,
   printPrediction,
   readPartInputs,
-} from './predict_parts';
-import { isOnSlurm, withSlurmOptions } from './slurm';
+} from './cluster/predict_parts';
+import { isOnSlurm, withSlurmOptions } from './cluster/slurm';
+import { parseCount, parseFactor, parseWhole, printResult, say, withCommonOptions } from './command';
+import { parseChannels } from './data/import';
 
 /** `predict RUN INPUT…`: files or folders to instances. */
 export function registerPredict(program: Command): void {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ListedRun } from '../runs/executors/slurm/cluster_runs';
+import { jobsOf } from './cluster/slurm';
 import { type CommonOptions, printResult, withCommonOptions } from './command';
-import { jobsOf } from './slurm';
 
 /** Tasks that are no runs, of which a person is shown a line each. */
 const MOST_SHOWN = 20;

@@ -1,8 +1,8 @@
 import * as path from 'node:path';
 import type { Command } from 'commander';
 import { DataError } from '../core/errors';
+import { jobsOf } from './cluster/slurm';
 import { type CommonOptions, printResult, withCommonOptions } from './command';
-import { jobsOf } from './slurm';
 
 /** `stop RUN`: ends a run in order. */
 export function registerStop(program: Command): void {

@@ -5,17 +5,7 @@ import { PRESETS, type PresetName } from '../config/presets';
 import { nearestName, UsageError } from '../core/errors';
 import type { FinishedRun, TrainRunOptions } from '../runs/executors/in_process';
 import { chosenThreads, prepareRuntime } from '../runtime/device';
-import {
-  type CommonOptions,
-  parseCount,
-  parseFactor,
-  parseWhole,
-  printResult,
-  say,
-  watchSignals,
-  withCommonOptions,
-} from './command';
-import { progressTable } from './progress_table';
+import { progressTable } from './cluster/progress_table';
 import {
   coresAsked,
   describeHandedIn,
@@ -28,7 +18,17 @@ import {
   type SlurmWork,
   WAITING_ENDS,
   withSlurmOptions,
-} from './slurm';
+} from './cluster/slurm';
+import {
+  type CommonOptions,
+  parseCount,
+  parseFactor,
+  parseWhole,
+  printResult,
+  say,
+  watchSignals,
+  withCommonOptions,
+} from './command';
 
 /** What `train` takes. */
 interface TrainFlags extends CommonOptions, SlurmFlags {

@@ -94,6 +94,8 @@ export class Cluster {
 
   async stop(): Promise<void> {
     this.try('scancel', '--user=root');
+    // A task that still runs would write into the folder that is about to go.
+    for (let look = 0; look < 60 && this.try('squeue', '-h')?.trim(); look++) await sleep(500);
     for (const name of [...this.children.keys()].filter((one) => one !== 'munged').reverse())
       await this.kill(name);
     await this.kill('munged');

@@ -131,11 +131,6 @@ describe('a study on a real controller', function () {
         assert.equal(answer.code, 0, answer.stderr.slice(-3000));
         const { jobs, missing } = JSON.parse(answer.stdout) as { jobs: Job[]; missing: string[] };
         assert.deepEqual(missing, []);
-        const here = path.join(cluster.dir, 'here');
-        await cluster.json([...words, '--jobs', '1', '--out', 'here.html'], { CYTOBENCH_RUNS: here });
-        const read = (name: string): string => fs.readFileSync(path.join(cluster.dir, name), 'utf8');
-        assert.equal(read('there.json'), read('here.json'));
-        assertSameRuns(cluster.runs, here);
         const states = stateFiles(cluster);
         assert.equal(states.length, 6);
         for (const { attempts } of states)
@@ -144,12 +139,19 @@ describe('a study on a real controller', function () {
             // Each goes on where the one before had come, at its last checkpoint where it was killed.
             if (before?.to != null) assert.equal(from, before.to, JSON.stringify(attempts));
           }
-        const outcomes = states.flatMap(({ attempts }) =>
-          attempts.map(({ outcome }) => outcome ?? 'without a word'),
-        );
-        process.stderr.write(`      ${JSON.stringify(outcomes)}\n`);
+        const outcomesOf = ({ attempts }: StateFile): string[] =>
+          attempts.map(({ outcome }) => outcome ?? 'without a word');
+        for (const state of states) process.stderr.write(`      ${outcomesOf(state).join(', ')}\n`);
+        for (const state of states)
+          assert.ok(!outcomesOf(state).slice(0, -1).includes('done'), outcomesOf(state).join());
+        const outcomes = states.flatMap(outcomesOf);
         for (const wanted of ['time limit', 'preempted', 'cancelled', 'done'])
           assert.ok(outcomes.includes(wanted), wanted);
+        const here = path.join(cluster.dir, 'here');
+        await cluster.json([...words, '--jobs', '1', '--out', 'here.html'], { CYTOBENCH_RUNS: here });
+        const read = (name: string): string => fs.readFileSync(path.join(cluster.dir, name), 'utf8');
+        assert.equal(read('there.json'), read('here.json'));
+        assertSameRuns(cluster.runs, here);
         const shown = await cluster.json<{ runs: { restarts?: number }[] }>(['runs']);
         const restarts = states.map(({ attempts }) => attempts.length - 1);
         assert.deepEqual(shown.runs.map((run) => run.restarts).sort(), restarts.sort());

@@ -1,13 +1,13 @@
-import type { JobProgress } from '../runs/executors/executor';
-import { say } from './command';
+import type { JobProgress } from '../../runs/executors/executor';
+import { say } from '../command';
 
 /** The runs of a study on standard error: drawn over itself in a terminal, twice a minute elsewhere. */
 export async function progressTable(
   jobs: number,
   noun = 'runs',
 ): Promise<{ show: (all: readonly JobProgress[]) => void; say: (line: string) => void }> {
-  const { secondsUntilDone } = await import('../studies/side_by_side');
-  const { formatDuration } = await import('../core/progress');
+  const { secondsUntilDone } = await import('../../studies/side_by_side');
+  const { formatDuration } = await import('../../core/progress');
   const terminal = process.stderr.isTTY === true;
   let [drawn, last] = [0, Number.NEGATIVE_INFINITY];
   const clear = (): void => {

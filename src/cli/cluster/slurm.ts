@@ -1,12 +1,12 @@
 import * as path from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../core/errors';
-import { readJson } from '../core/files';
-import type { NodeNeeds } from '../runs/executors/slurm/check';
-import type { SlurmOptions } from '../runs/executors/slurm/site';
-import type { SubmitOptions } from '../runs/executors/slurm/submit';
-import type { TaskSpec, TaskView } from '../runs/executors/slurm/tasks';
-import { type CommonOptions, parseCount, parseWhole, printResult, say, watchSignals } from './command';
+import { UsageError } from '../../core/errors';
+import { readJson } from '../../core/files';
+import type { NodeNeeds } from '../../runs/executors/slurm/check';
+import type { SlurmOptions } from '../../runs/executors/slurm/site';
+import type { SubmitOptions } from '../../runs/executors/slurm/submit';
+import type { TaskSpec, TaskView } from '../../runs/executors/slurm/tasks';
+import { type CommonOptions, parseCount, parseWhole, printResult, say, watchSignals } from '../command';
 import { progressTable } from './progress_table';
 
 /** What commands that can hand their work to a cluster take. */
@@ -89,7 +89,7 @@ export function coresAsked({ threads }: CommonOptions): number {
 
 /** The site's options, those of the command over them. */
 export async function slurmOptions(flags: SlurmFlags): Promise<SlurmOptions> {
-  const { siteOptions } = await import('../runs/executors/slurm/site');
+  const { siteOptions } = await import('../../runs/executors/slurm/site');
   const { partition, gres, time, mem, account, constraint, qos, arrayLimit, maxRestarts, slurmOption } =
     flags;
   return siteOptions({
@@ -120,8 +120,10 @@ export interface SlurmWork {
 
 /** Looks at a node, and says what each task will ask for: nothing is handed in yet. */
 export async function prepareSubmit(work: SlurmWork, flags: SlurmFlags): Promise<SubmitOptions> {
-  const { checkNode } = await import('../runs/executors/slurm/check');
-  const { describeResources, siteLimits, withResources } = await import('../runs/executors/slurm/resources');
+  const { checkNode } = await import('../../runs/executors/slurm/check');
+  const { describeResources, siteLimits, withResources } = await import(
+    '../../runs/executors/slurm/resources'
+  );
   const slurm = await slurmOptions(flags);
   const { title, cores, needs, tasks, noun, each = 1 } = work;
   const limits = await siteLimits(slurm);
@@ -138,7 +140,7 @@ export async function printScripts(
   work: Pick<SlurmWork, 'title' | 'tasks' | 'cores'>,
   flags: SlurmFlags & CommonOptions,
 ): Promise<void> {
-  const { previewScripts } = await import('../runs/executors/slurm/submit');
+  const { previewScripts } = await import('../../runs/executors/slurm/submit');
   const { title, tasks, cores } = work;
   const scripts = previewScripts(tasks, { title, slurm: await slurmOptions(flags), cores });
   const commands = tasks.map(({ name, commands: [[, ...words]] }) => ({ name, command: words.join(' ') }));
@@ -195,12 +197,12 @@ export async function handInAndCollect<T>(
   work: CollectedWork,
   flags: SlurmFlags & CommonOptions,
 ): Promise<(T & { readonly jobs: object[]; readonly missing: string[] }) | null> {
-  const { CLI, taskError } = await import('../runs/executors/slurm/slurm');
-  const { slurmFolder, taskKey } = await import('../runs/executors/slurm/tasks');
-  const { submitTasks, viewAll } = await import('../runs/executors/slurm/submit');
-  const { sharedQueue } = await import('../runs/executors/slurm/commands');
-  const { followTasks } = await import('../runs/executors/slurm/follow');
-  const { progressOfTasks } = await import('../runs/executors/slurm/places');
+  const { CLI, taskError } = await import('../../runs/executors/slurm/slurm');
+  const { slurmFolder, taskKey } = await import('../../runs/executors/slurm/tasks');
+  const { submitTasks, viewAll } = await import('../../runs/executors/slurm/submit');
+  const { sharedQueue } = await import('../../runs/executors/slurm/commands');
+  const { followTasks } = await import('../../runs/executors/slurm/follow');
+  const { progressOfTasks } = await import('../../runs/executors/slurm/places');
   const { title, noun, tasks, collect, again } = work;
   const submit = await prepareSubmit(work, flags);
   const after = tasks.map(({ key }) => key);

@@ -1,12 +1,12 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { nearestName, UsageError } from '../core/errors';
-import { readJson, writeJson } from '../core/files';
-import { PARTS, requireOutputFolder } from '../core/output_folder';
-import type { PredictInput } from '../inference/inputs';
-import type { ImagePart, PredictionFormat } from '../report/prediction_files';
-import type { TaskSpec } from '../runs/executors/slurm/tasks';
-import { type CommonOptions, printResult, say } from './command';
+import { nearestName, UsageError } from '../../core/errors';
+import { readJson, writeJson } from '../../core/files';
+import { PARTS, requireOutputFolder } from '../../core/output_folder';
+import type { PredictInput } from '../../inference/inputs';
+import type { ImagePart, PredictionFormat } from '../../report/prediction_files';
+import type { TaskSpec } from '../../runs/executors/slurm/tasks';
+import { type CommonOptions, printResult, say } from '../command';
 import { coresAsked, handInAndCollect, jobsOf, printScripts, type SlurmFlags } from './slurm';
 
 /** What `predict` is asked. */
@@ -76,7 +76,7 @@ const productFile = (out: string, key: string): string => path.join(partFolder(o
 
 /** The images of a part, as they were listed when it was handed in. */
 export async function readPartInputs({ out, part = '' }: PredictFlags): Promise<PredictInput[]> {
-  const { reopenInputs } = await import('../inference/inputs');
+  const { reopenInputs } = await import('../../inference/inputs');
   return await reopenInputs(readJson<PredictInput[]>(inputsFile(out, part)));
 }
 
@@ -102,12 +102,12 @@ function named(
 
 /** Cuts the images into parts, each with a key of all that decides it. */
 async function makeParts(names: readonly string[], flags: PredictFlags): Promise<Part[]> {
-  const { listInputs } = await import('../inference/inputs');
-  const { CLI, stampFile } = await import('../runs/executors/slurm/slurm');
-  const { inArrays } = await import('../runs/executors/slurm/submit');
-  const { taskKey } = await import('../runs/executors/slurm/tasks');
-  const { checkpointFile } = await import('../training/checkpoint_state');
-  const { resolveRun } = await import('../runs/run_folder');
+  const { listInputs } = await import('../../inference/inputs');
+  const { CLI, stampFile } = await import('../../runs/executors/slurm/slurm');
+  const { inArrays } = await import('../../runs/executors/slurm/submit');
+  const { taskKey } = await import('../../runs/executors/slurm/tasks');
+  const { checkpointFile } = await import('../../training/checkpoint_state');
+  const { resolveRun } = await import('../../runs/run_folder');
   const { where, rest } = named(names, flags);
   const inputs = await listInputs(rest, { plane: flags.plane, channels: flags.channels });
   const model = resolveRun(where);
@@ -197,11 +197,11 @@ function sizeOf({ file }: PredictInput): number {
 
 /** Puts together what is there of a prediction's parts, as one process would have written it; says what is missing. */
 export async function collectPrediction(names: readonly string[], flags: PredictFlags): Promise<void> {
-  const { PREDICTION_FORMATS, PredictionWriter } = await import('../report/prediction_files');
-  const { modelClasses } = await import('../runs/load_model');
-  const { readQueue } = await import('../runs/executors/slurm/commands');
-  const { viewAll } = await import('../runs/executors/slurm/submit');
-  const { describePlace } = await import('../runs/executors/slurm/places');
+  const { PREDICTION_FORMATS, PredictionWriter } = await import('../../report/prediction_files');
+  const { modelClasses } = await import('../../runs/load_model');
+  const { readQueue } = await import('../../runs/executors/slurm/commands');
+  const { viewAll } = await import('../../runs/executors/slurm/submit');
+  const { describePlace } = await import('../../runs/executors/slurm/places');
   const { where } = named(names, flags);
   const formats = parseFormats(flags.formats, PREDICTION_FORMATS);
   const parts = await makeParts(names, flags);
