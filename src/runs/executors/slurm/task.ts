@@ -13,11 +13,13 @@ import { MAX_RESTARTS } from './site';
 import { resubmitLost, submitTasks } from './submit';
 import {
   type Attempt,
+  isComplete,
   isStopped,
   lastLines,
   logFile,
   readState,
   readSubmission,
+  readTicket,
   type Submission,
   specOf,
   type TaskSpec,
@@ -73,6 +75,16 @@ class Task {
   /** Works until there is no more to do here; gives the exit code. */
   async conduct(): Promise<number> {
     const { key } = this.spec;
+    // Slurm may start again what was given up and handed in anew, or what was done when its controller was ended.
+    const ticket = readTicket(key);
+    if (ticket && ticket.submission !== this.state.submission) {
+      say('was handed in anew: nothing is left to do here');
+      return 0;
+    }
+    if (this.spec.after === undefined && isComplete(this.spec)) {
+      say('is done: nothing is left to do');
+      return 0;
+    }
     if (isStopped(key)) return this.end('stopped', 'stopped before it began');
     const most = this.submission.slurm.maxRestarts ?? MAX_RESTARTS;
     const { attempts } = this.state;
@@ -190,8 +202,8 @@ class Task {
     if (job && /RUNNING|SUSPENDED/.test(job.JobState))
       return await this.requeue(job.PreemptTime && job.PreemptTime !== 'None' ? 'preempted' : 'asked to end');
     const reason = this.reasonInLog();
-    // Nobody queues it again now; whoever follows it hands it in anew.
-    if (!job || reason === 'time limit') {
+    // Slurm is about to queue it again (preemption, a node that failed), or nobody is: then whoever follows it hands it in.
+    if (!job || reason !== null) {
       this.note('requeued', null, this.run, reason ?? 'asked to end');
       return 1;
     }
@@ -201,9 +213,9 @@ class Task {
   /** Why Slurm ends the job, as its daemon wrote into the log. */
   private reasonInLog(): string | null {
     const lines = lastLines(logFile({ submission: path.basename(this.folder), index: this.index }), 30);
-    const why = lines
-      .map((line) => / CANCELLED AT \S+ DUE TO (.+?) \*\*\*/.exec(line)?.[1])
-      .findLast(Boolean);
+    // Earlier starts have written into the same log: the last such line counts, with a reason or without.
+    const ended = lines.findLast((line) => line.includes(' CANCELLED AT '));
+    const why = / DUE TO (.+?) \*\*\*/.exec(ended ?? '')?.[1];
     if (why === undefined) return null;
     return why
       .replace(/^JOB /, '')
