@@ -242,7 +242,7 @@ export const steps = [
     done: () => {
       // The compiler itself is incremental and takes half a second: asking it is the surest test.
       // The viewer's page is a project of its own: it runs in a browser and knows no Node.
-      for (const project of [root, inRoot('src', 'report', 'viewer', 'page')])
+      for (const project of [root, inRoot('src', 'report', 'browser')])
         run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', project], {
           fix: 'Fix the type error above.',
         });
