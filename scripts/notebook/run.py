@@ -56,7 +56,7 @@ def main():
     def started(cell, cell_index):
         current["index"] = cell_index
 
-    client = NotebookClient(notebook, kernel_name=kernel, timeout=None, resources={"metadata": {"path": folder}}, on_cell_start=started)
+    client = NotebookClient(notebook, kernel_name=kernel, timeout=None, record_timing=False, resources={"metadata": {"path": folder}}, on_cell_start=started)
     result = {"ok": True, "cells": sum(c.cell_type == "code" for c in notebook.cells)}
     try:
         client.execute()

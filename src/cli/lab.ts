@@ -12,9 +12,10 @@ export function registerLab(program: Command): void {
     .action(async (flags: { browser: boolean; ip: string; port: string }) => {
       const { spawn } = await import('node:child_process');
       const path = await import('node:path');
-      const { labCommand } = await import('../notebook/lab');
+      const { labCommand, trustNotebooks } = await import('../notebook/lab');
       const { PACKAGE_ROOT } = await import('../core/package_root');
       const { command, args, env } = labCommand(flags);
+      trustNotebooks();
       const typescript = path.join(PACKAGE_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
       const watch = [typescript, '-p', PACKAGE_ROOT, '--watch', '--preserveWatchOutput'];
       const compiler = spawn(process.execPath, watch, { stdio: ['ignore', 'ignore', 'inherit'] });

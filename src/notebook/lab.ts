@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { PACKAGE_ROOT } from '../core/package_root';
 import { jupyterEnvironment, jupyterPython } from './run_notebook';
@@ -32,4 +34,15 @@ export function labCommand({ ip = 'localhost', port = '8888', browser = true }: 
     ],
     env: jupyterEnvironment(),
   };
+}
+
+/**
+ * Marks the project's own notebooks as trusted: they come with outputs, and JupyterLab shows no viewer and no slider of a
+ * notebook that was written elsewhere until it has been run. Failing is no harm: a run shows them.
+ */
+export function trustNotebooks(): void {
+  const folder = path.join(PACKAGE_ROOT, 'notebooks');
+  const files = fs.readdirSync(folder).filter((name) => name.endsWith('.ipynb'));
+  const args = ['-m', 'nbformat.sign', ...files.map((name) => path.join(folder, name))];
+  spawnSync(jupyterPython(), args, { env: jupyterEnvironment(), stdio: 'ignore' });
 }
