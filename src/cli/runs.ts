@@ -1,3 +1,4 @@
+import * as path from 'node:path';
 import type { Command } from 'commander';
 import type { ListedRun } from '../runs/executors/slurm/cluster_runs';
 import { jobsOf } from './cluster/slurm';
@@ -36,6 +37,12 @@ export function registerRuns(program: Command): void {
   });
 }
 
+/** A run among the others goes by its name, which every command takes. */
+function shortName(run: string): string {
+  const { runsFolder } = require('../runs/run_folder') as typeof import('../runs/run_folder');
+  return path.dirname(path.resolve(run)) === path.resolve(runsFolder()) ? path.basename(run) : run;
+}
+
 function lineOf(
   { run, state, problem, steps, totalSteps, epoch, AP50, subset, best, secondsLeft }: ListedRun,
   formatDuration: (seconds: number) => string,
@@ -49,7 +56,7 @@ function lineOf(
       24,
     ),
     secondsLeft === null ? '' : `${formatDuration(secondsLeft)} left  `,
-    run,
+    shortName(run),
   ].join(' ');
 }
 

@@ -9,6 +9,9 @@ const LIST = '.cytobench-files';
 export const PARTS = '.cytobench-parts';
 const TITLE = 'Files that cytobench wrote here: they are replaced when the same is done again.';
 
+/** Stands in the folder until the last file is there. */
+const UNFINISHED_NOTE = 'UNFINISHED.txt';
+
 /**
  * A folder that one command fills. What an earlier run of it left is taken away, file by file as it was listed, so that
  * nothing old stands beside the new; a folder that holds anything else is a user's, and is refused.
@@ -26,10 +29,19 @@ export class OutputFolder {
     this.clear(listedIn(dir));
     fs.mkdirSync(dir, { recursive: true });
     try {
-      fs.writeFileSync(this.list, `${TITLE}\n`);
+      fs.writeFileSync(this.list, `${TITLE}\n${UNFINISHED_NOTE}\n`);
+      fs.writeFileSync(
+        path.join(dir, UNFINISHED_NOTE),
+        'The command that fills this folder has not ended, or was ended before: run it again.\n',
+      );
     } catch (error) {
       throw fileError(error, this.list, 'write');
     }
+  }
+
+  /** Says that all files are there. */
+  finish(): void {
+    fs.rmSync(path.join(this.dir, UNFINISHED_NOTE), { force: true });
   }
 
   /** The path of a file that is about to be written; it is listed first. */
@@ -47,7 +59,7 @@ export class OutputFolder {
   adopt(other: string): void {
     for (const name of listedIn(other)) {
       const from = path.join(other, name);
-      if (!fs.existsSync(from)) continue;
+      if (name === UNFINISHED_NOTE || !fs.existsSync(from)) continue;
       const to = this.file(name);
       try {
         fs.mkdirSync(path.dirname(to), { recursive: true });

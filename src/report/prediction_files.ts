@@ -103,6 +103,7 @@ export class PredictionWriter {
   /** Writes what is about all images. */
   finish(): void {
     finishPredictions(this.target, this.written);
+    this.target.folder.finish();
   }
 
   /** What a later process needs to write what is about all images. */
