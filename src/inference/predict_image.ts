@@ -1,6 +1,8 @@
+import * as os from 'node:os';
 import * as path from 'node:path';
 import type { ChannelOrder } from '../data/dataset_info';
 import { type ImageSelection, readImage } from '../data/formats/image';
+import { DEFAULT_MAX_PIXELS } from '../data/formats/tiff/read_tiff';
 import type { Instances } from '../geometry/instances';
 import type { LoadedModel, PortableModel } from '../models/weights/portable';
 import { type ImagePrediction, type PredictOptions, Predictor } from './predictor';
@@ -81,14 +83,34 @@ export function predictInput(
   });
 }
 
-/** An image file with its channels in the order that a model takes; `from` is the file's own, where it is known. */
+/** Bytes that a pixel of an image to be predicted needs at most: itself, its label images, its overlay. */
+const BYTES_PER_PIXEL = 16;
+
+/** Pixels that an image to be predicted may have: what the free memory holds, and no fewer than elsewhere. */
+function mostPixels(): number {
+  return Math.max(DEFAULT_MAX_PIXELS, Math.floor(os.freemem() / BYTES_PER_PIXEL));
+}
+
+/**
+ * An image file with its channels in the order that a model takes; `from` is the file's own, where it is known. It is
+ * held whole, so that its size is limited by the memory that is free.
+ */
 export async function readInputImage(
   file: string,
   order: ChannelOrder,
   from: ChannelOrder = order,
   selection: ImageSelection = {},
 ): Promise<InputImage & { readonly notes: readonly string[] }> {
-  const { data: image, height, width, notes, pixelSize } = await readImage(file, selection);
+  const {
+    data: image,
+    height,
+    width,
+    notes,
+    pixelSize,
+  } = await readImage(file, {
+    maxPixels: mostPixels(),
+    ...selection,
+  });
   if (from !== order)
     for (let i = 0; i < image.length; i += 3) [image[i], image[i + 2]] = [image[i + 2], image[i]];
   return { image, height, width, notes, ...(pixelSize ? { pixelSize: pixelSize.value } : {}) };

@@ -64,7 +64,7 @@ async function openWithSharp(file: string, check?: () => PngChunks): Promise<Ras
           `claims ${width} x ${height} pixels, more than the limit of ${request.maxPixels}`,
           {
             where: file,
-            fix: 'Cut the image into tiles, or raise the limit (maxPixels) if the size is true.',
+            fix: 'Cut the image into tiles; where the size is true, allow more: data check --max-pixels N, or a machine with more free memory for predict.',
           },
         );
       const chunks = check?.();

@@ -77,7 +77,7 @@ export function checkPage(file: string, page: TiffPage, maxPixels: number, regio
   if (width * height > maxPixels)
     throw new DataError(`claims ${width} x ${height} pixels, more than the limit of ${maxPixels}`, {
       where: file,
-      fix: 'Cut the image into tiles, or raise the limit (maxPixels) if the size is true.',
+      fix: 'Cut the image into tiles; where the size is true, allow more: data check --max-pixels N, or a machine with more free memory for predict.',
     });
   const whole = bits === 8 || bits === 16 || bits === 32 || bits === 64;
   const known = kind === 'float' ? whole && bits > 8 : whole || (kind === 'unsigned' && bits <= 16);
