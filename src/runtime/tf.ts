@@ -33,6 +33,41 @@ function settleDevice(): 'cpu' | 'gpu' {
   return 'cpu';
 }
 
+/** The parts of the native backend that a kernel here uses. */
+interface SharingBackend {
+  incRef(dataId: object): void;
+}
+
+/**
+ * A Reshape to the shape that a tensor has, or a Cast to its type, shares its data instead of running an op: a tenth of
+ * a training step's ops are such, since the library's gradients and layers make them without looking.
+ */
+function shareWhatStaysEqual(): void {
+  const equal = (a: readonly number[], b: readonly number[]): boolean =>
+    a.length === b.length && a.every((side, i) => side === b[i]);
+  share('Reshape', ({ shape }, wanted) => equal(shape, wanted.shape as number[]));
+  share('Cast', ({ dtype }, wanted) => dtype === wanted.dtype);
+}
+
+function share(
+  name: 'Reshape' | 'Cast',
+  stays: (x: tf.Tensor, attributes: Readonly<Record<string, unknown>>) => boolean,
+): void {
+  const config = tf.getKernel(name, 'tensorflow');
+  tf.unregisterKernel(name, 'tensorflow');
+  tf.registerKernel({
+    ...config,
+    kernelFunc: (call) => {
+      const x = call.inputs.x as tf.Tensor;
+      if (!stays(x, call.attrs as Readonly<Record<string, unknown>>)) return config.kernelFunc(call);
+      (call.backend as SharingBackend).incRef(x.dataId);
+      return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+    },
+  });
+}
+
+shareWhatStaysEqual();
+
 export declare namespace tf {
   type Tensor = import('@tensorflow/tfjs-node-gpu').Tensor;
   type Tensor1D = import('@tensorflow/tfjs-node-gpu').Tensor1D;
