@@ -1,8 +1,8 @@
 import type { MaskRcnn } from '../src/models/mask_rcnn';
 import { sampleFirst } from '../src/models/sampler';
-import { readLosses, totalLoss } from '../src/nn/losses';
+import { type Losses, readLosses, totalLoss } from '../src/nn/losses';
 import { computeGradients } from '../src/runtime/gradients';
-import type { Scalar } from '../src/runtime/tf';
+import { type Scalar, tf } from '../src/runtime/tf';
 import { Sgd } from '../src/training/optimizers';
 import { disposeGradients } from '../src/training/step';
 import { jobSample, type ModelJob } from './model_job';
@@ -24,10 +24,10 @@ export function trainingWork(model: MaskRcnn, job: ModelJob): Work {
   const optimizer = new Sgd(parameters, OPTIMIZER);
   let done = 0;
   return (phase) => {
-    let values: Record<string, number> = {};
+    let terms: Losses = {};
     const forward = (): Scalar => {
-      const terms = model.losses([sample], { training: true, sampler: sampleFirst });
-      values = readLosses(terms);
+      terms = model.losses([sample], { training: true, sampler: sampleFirst });
+      for (const term of Object.values(terms)) tf.keep(term);
       return totalLoss(terms);
     };
     const { value, grads } = phase('gradients', () =>
@@ -36,7 +36,8 @@ export function trainingWork(model: MaskRcnn, job: ModelJob): Work {
         parameters.map(({ variable }) => variable),
       ),
     );
-    value.dispose();
+    const values = readLosses(terms);
+    tf.dispose([value, ...Object.values(terms)]);
     phase('optimizer', () => optimizer.step(grads, { rate: () => RATE, scale: 1, done: done++ }));
     disposeGradients(grads);
     return values;

@@ -3,7 +3,7 @@ import { batchNormTraining } from '../runtime/ops/batch_norm';
 import { conv2dSame, type FrozenNorm, fusedConv } from '../runtime/ops/conv2d';
 import { relu, relu6 } from '../runtime/ops/elementwise';
 import { currentPrecision } from '../runtime/precision';
-import { type Tensor, type Tensor1D, type Tensor4D, tf } from '../runtime/tf';
+import { type Tensor, type Tensor1D, type Tensor4D, tf, type Variable } from '../runtime/tf';
 import { ones, zeros } from './init';
 import type { Initializer, Parameter, ParameterStore } from './parameters';
 
@@ -136,6 +136,10 @@ export class Norm {
   readonly mean: Parameter;
   readonly variance: Parameter;
   epsilon: number;
+  /** The norm as one product and one sum; only where no kernel of this repository takes it as it is. */
+  private readonly kept?: { readonly scale: Variable; readonly offset: Variable };
+  /** What `kept` was computed from. */
+  private keptFrom: readonly unknown[] = [];
 
   constructor(
     store: ParameterStore,
@@ -148,6 +152,7 @@ export class Norm {
     this.bias = store.create(`${spec.name}.bias`, [channels], 'vector', zeros, frozen);
     this.mean = store.create(`${spec.name}.running_mean`, [channels], 'vector', zeros, true);
     this.variance = store.create(`${spec.name}.running_var`, [channels], 'vector', ones, true);
+    if (!hasKernels()) this.kept = { scale: store.derive([channels]), offset: store.derive([channels]) };
   }
 
   /** The norm as constants. */
@@ -161,8 +166,26 @@ export class Norm {
     };
   }
 
-  /** The norm as y = x * scale + offset, from the running statistics. */
+  /**
+   * The norm as y = x * scale + offset, from the running statistics: computed once, and again when one of its tensors
+   * was given other values.
+   */
   folded(): { scale: Tensor1D; offset: Tensor1D } {
+    const { kept } = this;
+    if (!kept) return this.fold();
+    const from = [this.weight, this.bias, this.mean, this.variance].map(({ variable }) => variable.dataId);
+    if (![...from, this.epsilon].every((part, i) => part === this.keptFrom[i])) {
+      tf.tidy(() => {
+        const { scale, offset } = this.fold();
+        kept.scale.assign(scale);
+        kept.offset.assign(offset);
+      });
+      this.keptFrom = [...from, this.epsilon];
+    }
+    return kept as unknown as { scale: Tensor1D; offset: Tensor1D };
+  }
+
+  private fold(): { scale: Tensor1D; offset: Tensor1D } {
     const scale = tf.mul(
       this.weight.variable,
       tf.rsqrt(tf.add(this.variance.variable, this.epsilon)),

@@ -26,6 +26,7 @@ export type Initializer = (shape: readonly number[], rng: Rng) => Float32Array;
 /** Every parameter and buffer of a model, by torchvision's names, in the order they were made. */
 export class ParameterStore {
   private readonly entries = new Map<string, Parameter>();
+  private readonly derived: Variable[] = [];
 
   /** @param rng of the initial values; null leaves zeros, for a model whose weights are loaded next. */
   constructor(private readonly rng: Rng | null) {}
@@ -48,6 +49,13 @@ export class ParameterStore {
     return parameter;
   }
 
+  /** A tensor of zeros for what is computed from parameters and kept; the store owns it, and no file holds it. */
+  derive(shape: readonly number[]): Variable {
+    const variable = tf.tidy(() => tf.variable(tf.zeros([...shape]), false));
+    this.derived.push(variable);
+    return variable;
+  }
+
   get(name: string): Parameter | undefined {
     return this.entries.get(name);
   }
@@ -63,6 +71,7 @@ export class ParameterStore {
   dispose(): void {
     for (const { variable } of this.entries.values()) variable.dispose();
     this.entries.clear();
+    for (const variable of this.derived.splice(0)) variable.dispose();
   }
 }
 

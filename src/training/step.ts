@@ -4,7 +4,7 @@ import { createRng, type Rng } from '../core/rng';
 import type { Sample } from '../data/record';
 import type { MaskRcnn } from '../models/mask_rcnn';
 import { sampleRandom } from '../models/sampler';
-import { readLosses, totalLoss } from '../nn/losses';
+import { type Losses, readLosses, totalLoss } from '../nn/losses';
 import type { Parameter } from '../nn/parameters';
 import { computeGradients } from '../runtime/gradients';
 import { type Tensor, tf } from '../runtime/tf';
@@ -59,16 +59,18 @@ function batchGradients(
   batch: readonly Sample[],
   { rng, simulateProposals }: { readonly rng: Rng; readonly simulateProposals?: boolean },
 ): Pick<StepGradients, 'losses' | 'grads'> {
-  let losses: Record<string, number> = {};
+  let terms: Losses = {};
   const { value, grads } = computeGradients(
     () => {
-      const terms = model.losses(batch, { training: true, sampler: sampleRandom(rng), simulateProposals });
-      losses = readLosses(terms);
+      terms = model.losses(batch, { training: true, sampler: sampleRandom(rng), simulateProposals });
+      for (const term of Object.values(terms)) tf.keep(term);
       return totalLoss(terms);
     },
     parameters.map(({ variable }) => variable),
   );
-  value.dispose();
+  // Read after the backward pass was handed over: a read waits for all that was, which on a GPU leaves it idle.
+  const losses = readLosses(terms);
+  tf.dispose([value, ...Object.values(terms)]);
   return { losses, grads };
 }
 
