@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { bindingKey, buildBinding } from './binding.mjs';
 import { buildKernels, kernelsFit, library, machineKey, sources } from './kernels.mjs';
 import { announce, answers, inRoot, makeFolder, root, run, SetupError, stamp, stamped } from './shell.mjs';
 import { gpuPresent, linkLibraries, nativeFolder, TENSORFLOW, wheelPlatform } from './tensorflow.mjs';
@@ -162,26 +163,20 @@ export const steps = [
     name: 'binding',
     why: 'the bridge between Node and TensorFlow, compiled here once',
     size: 'about a minute',
-    done: () => fs.existsSync(bindingFile) && stamped('binding', `${packagesKey()} ${nativeFolder()}`),
-    make: () => {
+    done: () =>
+      fs.existsSync(bindingFile) && stamped('binding', `${packagesKey()} ${nativeFolder()} ${bindingKey()}`),
+    make: async () => {
       linkLibraries(bindingPackage);
-      const kept = stamped('binding-kept', `${TENSORFLOW} ${process.arch}`) && fs.existsSync(keptBinding);
-      if (kept) {
-        fs.mkdirSync(path.dirname(bindingFile), { recursive: true });
-        fs.copyFileSync(keptBinding, bindingFile);
-      } else {
-        const headers = nodeHeaders();
-        const nodedir = headers ? [`--nodedir=${headers}`] : [];
-        const tool = inRoot('node_modules', '.bin', 'node-pre-gyp');
-        run(tool, ['rebuild', '--build-from-source', ...nodedir], {
-          cwd: bindingPackage,
-          fix: 'Debian: apt-get install g++ make, and Node with its headers.',
-        });
-        fs.copyFileSync(bindingFile, `${keptBinding}.tmp`);
-        fs.renameSync(`${keptBinding}.tmp`, keptBinding);
-        stamp('binding-kept', `${TENSORFLOW} ${process.arch}`);
+      const kept = stamped('binding-kept', bindingKey()) && fs.existsSync(keptBinding);
+      if (!kept) {
+        await buildBinding(bindingPackage, nodeHeaders(), keptBinding);
+        stamp('binding-kept', bindingKey());
       }
-      stamp('binding', `${packagesKey()} ${nativeFolder()}`);
+      fs.mkdirSync(path.dirname(bindingFile), { recursive: true });
+      // A new file: one that a process has loaded must not change under it.
+      fs.rmSync(bindingFile, { force: true });
+      fs.copyFileSync(keptBinding, bindingFile);
+      stamp('binding', `${packagesKey()} ${nativeFolder()} ${bindingKey()}`);
     },
   },
   {
