@@ -31,7 +31,8 @@ export async function buildBinding(bindingPackage, headers, library) {
     fs.copyFileSync(source, path.join(made, 'binding', 'functions.cc'));
     const recipe = fs.readFileSync(path.join(bindingPackage, 'binding.gyp'), 'utf8');
     const own = recipe.replace("'binding/tfjs_binding.cc'", "'binding/functions.cc'");
-    if (own === recipe) throw new Error('the recipe of the binding does not name the source that is replaced');
+    if (own === recipe)
+      throw new Error('the recipe of the binding does not name the source that is replaced');
     fs.writeFileSync(path.join(made, 'binding.gyp'), own);
     fs.symlinkSync(fs.realpathSync(path.join(bindingPackage, 'deps')), path.join(made, 'deps'));
   });

@@ -1,8 +1,14 @@
 import type { ExperimentConfig } from '../config/schema';
 import { type Parameter, toNative } from '../nn/parameters';
 import { hasKernels } from '../runtime/kernels';
+import {
+  adamwMoves,
+  type Move,
+  type Moved,
+  sgdMoves,
+  sumOfSquares,
+} from '../runtime/ops/optimizer_functions';
 import { fusedNorm, fusedSgd } from '../runtime/ops/sgd';
-import { scoped } from '../runtime/scope';
 import { type Tensor, tf } from '../runtime/tf';
 
 /** What one step is made with. */
@@ -42,7 +48,10 @@ export function gradientNorm(gradients: readonly (Tensor | null)[]): number {
   const present = gradients.filter((gradient): gradient is Tensor => gradient !== null);
   if (!present.length) return 0;
   if (hasKernels()) return fusedNorm(present);
-  return scoped(() => Math.sqrt(tf.addN(present.map((g) => tf.sum(tf.square(g)))).dataSync()[0]));
+  const sum = sumOfSquares(present);
+  const [value] = sum.dataSync();
+  sum.dispose();
+  return Math.sqrt(value);
 }
 
 /** The buffers of an optimizer: `momentum_buffer` of SGD, `exp_avg` and `exp_avg_sq` of AdamW. It owns its tensors. */
@@ -104,21 +113,11 @@ export class Sgd implements Optimizer {
       fusedSgd(variables, gradients, this.velocities(), { momentum, weightDecay, scale, rates });
       return;
     }
-    this.parameters.forEach((parameter, i) => {
-      const gradient = gradients[i];
-      const { variable } = parameter;
-      const before = this.buffers.get(MOMENTUM, parameter);
-      const [velocity, moved] = tf.tidy(() => {
-        let g: Tensor = gradient ? gradient.reshape(variable.shape) : tf.zerosLike(variable);
-        if (scale !== 1) g = tf.mul(g, scale);
-        if (weightDecay) g = tf.add(g, tf.mul(variable, weightDecay));
-        const v = before ? tf.add(tf.mul(before, momentum), g) : g.clone();
-        return [v, tf.sub(variable, tf.mul(v, rate(parameter)))];
-      });
-      this.buffers.set(MOMENTUM, parameter, velocity);
-      variable.assign(moved);
-      moved.dispose();
-    });
+    takeOver(
+      this,
+      [MOMENTUM],
+      sgdMoves(movesOf(this, gradients, rate, [MOMENTUM]), { ...this.options, scale }),
+    );
   }
 
   /** Momenta of all parameters, zero at first. */
@@ -151,33 +150,40 @@ export class AdamW implements Optimizer {
   ) {}
 
   step(gradients: readonly (Tensor | null)[], { rate, scale, done }: StepOptions): void {
-    const { beta1, beta2, epsilon, weightDecay } = this.options;
-    const firstCorrection = 1 - beta1 ** (done + 1);
-    const secondCorrection = Math.sqrt(1 - beta2 ** (done + 1));
-    this.parameters.forEach((parameter, i) => {
-      const gradient = gradients[i];
-      const { variable } = parameter;
-      const own = rate(parameter);
-      const [first, second, moved] = tf.tidy(() => {
-        const g = gradient ? tf.mul(gradient.reshape(variable.shape), scale) : tf.zerosLike(variable);
-        const m = blend(this.buffers.get(FIRST, parameter), g, beta1);
-        const v = blend(this.buffers.get(SECOND, parameter), tf.square(g), beta2);
-        const denominator = tf.add(tf.div(tf.sqrt(v), secondCorrection), epsilon);
-        const decayed = tf.mul(variable, 1 - own * weightDecay);
-        return [m, v, tf.sub(decayed, tf.mul(tf.div(m, denominator), own / firstCorrection))];
-      });
-      this.buffers.set(FIRST, parameter, first);
-      this.buffers.set(SECOND, parameter, second);
-      variable.assign(moved);
-      moved.dispose();
-    });
+    const moves = movesOf(this, gradients, rate, [FIRST, SECOND]);
+    takeOver(this, [FIRST, SECOND], adamwMoves(moves, { ...this.options, scale, done }));
   }
 }
 
-/** beta * before + (1 - beta) * value; before the first step `before` is zero. */
-function blend(before: Tensor | undefined, value: Tensor, beta: number): Tensor {
-  const share = tf.mul(value, 1 - beta);
-  return before ? tf.add(tf.mul(before, beta), share) : share;
+function movesOf(
+  { parameters, buffers }: Optimizer,
+  gradients: readonly (Tensor | null)[],
+  rate: StepOptions['rate'],
+  slots: readonly string[],
+): Move[] {
+  return parameters.map((parameter, i) => ({
+    variable: parameter.variable,
+    gradient: gradients[i],
+    state: slots.map((slot) => buffers.get(slot, parameter)).filter((tensor) => tensor !== undefined),
+    rate: rate(parameter),
+  }));
+}
+
+/** The parameters and buffers of an optimizer become what it moved them to. */
+function takeOver(
+  { parameters, buffers }: Optimizer,
+  slots: readonly string[],
+  moved: Iterable<Moved>,
+): void {
+  let i = 0;
+  for (const { value, state } of moved) {
+    const parameter = parameters[i++];
+    slots.forEach((slot, k) => {
+      buffers.set(slot, parameter, state[k]);
+    });
+    parameter.variable.assign(value);
+    value.dispose();
+  }
 }
 
 /** The optimizer that a configuration names. */

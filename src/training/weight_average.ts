@@ -1,4 +1,5 @@
 import { type Parameter, toNative } from '../nn/parameters';
+import { blended } from '../runtime/ops/optimizer_functions';
 import { type Tensor, tf } from '../runtime/tf';
 
 /**
@@ -18,12 +19,12 @@ export class WeightAverage {
   /** @param done updates before this one. */
   update(done: number): void {
     const decay = Math.min(this.decay, (1 + done) / (10 + done));
-    for (const { name, variable } of this.parameters) {
-      const before = this.averages.get(name) as Tensor;
-      const next = tf.tidy(() => tf.add(tf.mul(before, decay), tf.mul(variable, 1 - decay)));
-      before.dispose();
-      this.averages.set(name, tf.keep(next));
-    }
+    const before = this.parameters.map(({ name }) => this.averages.get(name) as Tensor);
+    const variables = this.parameters.map(({ variable }) => variable);
+    blended(before, variables, decay).forEach((next, i) => {
+      before[i].dispose();
+      this.averages.set(this.parameters[i].name, tf.keep(next));
+    });
   }
 
   /** Runs `work` with the averages in the model's place, and puts the weights back whatever happens. */
