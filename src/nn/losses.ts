@@ -1,3 +1,4 @@
+import { relu } from '../runtime/ops/elementwise';
 import { type Scalar, type Tensor, tf } from '../runtime/tf';
 
 /** The terms of a training loss by their names, in the order in which they are added up. */
@@ -22,7 +23,7 @@ export function zeroLoss(): Scalar {
 export function binaryCrossEntropyWithLogits(logits: Tensor, targets: Tensor): Scalar {
   // max(x, 0) - x t + log(1 + exp(-|x|)): no overflow for large logits.
   const loss = tf.add(
-    tf.sub(tf.relu(logits), tf.mul(logits, targets)),
+    tf.sub(relu(logits), tf.mul(logits, targets)),
     tf.log1p(tf.exp(tf.neg(tf.abs(logits)))),
   );
   return tf.mean(loss) as Scalar;
