@@ -7,7 +7,7 @@ import type { ArchitectureName } from '../src/config/architectures';
 import { peakRssMb } from '../src/core/process';
 import type { MaskRcnn } from '../src/models/mask_rcnn';
 import { affine } from '../src/nn/linear';
-import { choosePrecision } from '../src/runtime/choose_precision';
+import { choosePrecision, hasBfloat16 } from '../src/runtime/choose_precision';
 import { type Precision, withPrecision } from '../src/runtime/precision';
 import { type Tensor1D, type Tensor2D, tf } from '../src/runtime/tf';
 import { traceOps } from '../src/runtime/trace';
@@ -17,7 +17,10 @@ import { predictionWork, trainingWork, untraced } from './model_work';
 async function main([name, size, cells, task, precision, trace]: readonly string[]): Promise<void> {
   const job: ModelJob = { model: name as ArchitectureName, size: Number(size), cells: Number(cells) };
   const chosen = precision === 'auto' ? choosePrecision().precision : (precision as Precision);
-  const rates = { float32: matmulRate('float32'), bfloat16: matmulRate('bfloat16') };
+  const rates = {
+    float32: matmulRate('float32'),
+    bfloat16: hasBfloat16() ? matmulRate('bfloat16') : null,
+  };
   const model = buildJobModel(job, chosen);
   const rois = countRois(model);
   const work = task === 'train' ? trainingWork(model, job) : predictionWork(model, job);
@@ -61,4 +64,8 @@ function countRois({ boxHead: box }: MaskRcnn): number[] {
   return counts;
 }
 
-void main(process.argv.slice(2));
+main(process.argv.slice(2)).catch((error: Error) => {
+  // The last line is what the benchmark tells.
+  process.stderr.write(`${error.message.trim()}\n`);
+  process.exit(1);
+});

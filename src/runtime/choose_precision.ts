@@ -13,6 +13,26 @@ export interface PrecisionChoice {
   readonly reason: string;
 }
 
+let bfloat16: boolean | undefined;
+
+/** Whether this processor has convolutions in bfloat16 (those with AVX2 alone have none), and the kernels are there. */
+export function hasBfloat16(): boolean {
+  bfloat16 ??= hasKernels() && triesBfloat16();
+  return bfloat16;
+}
+
+function triesBfloat16(): boolean {
+  const [x, filter] = [tf.zeros([1, 4, 4, 16]) as Tensor4D, tf.zeros([1, 1, 16, 16]) as Tensor4D];
+  try {
+    withPrecision('bfloat16', () => fusedConv(x, filter, undefined, SPEC).dispose());
+    return true;
+  } catch {
+    return false;
+  } finally {
+    tf.dispose([x, filter]);
+  }
+}
+
 /**
  * The precision to train in on this machine: one convolution of the mask head's kind timed in both, in turn; about a
  * tenth of a second. bfloat16 only where the processor gains from it. Changes nothing.
@@ -26,6 +46,8 @@ export function choosePrecision(): PrecisionChoice {
           ? 'on a GPU products are computed in float32 alone'
           : 'the kernels for bfloat16 are not built here (`npm run setup` tries)',
     };
+  if (!hasBfloat16())
+    return { precision: 'float32', reason: 'this processor has no convolution in bfloat16' };
   const times: Record<Precision, number> = {
     float32: Number.POSITIVE_INFINITY,
     bfloat16: Number.POSITIVE_INFINITY,
@@ -39,8 +61,6 @@ export function choosePrecision(): PrecisionChoice {
         // The first round builds the code.
         if (i > 0) times[precision] = Math.min(times[precision], performance.now() - started);
       }
-  } catch {
-    return { precision: 'float32', reason: 'this processor has no convolution in bfloat16' };
   } finally {
     tf.dispose([x, filter]);
   }

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { type Command, Option } from 'commander';
-import { nearestName, UsageError } from '../../core/errors';
+import { CytobenchError, nearestName, UsageError } from '../../core/errors';
 import { chosenThreads } from '../../runtime/device';
 import { type CommonOptions, parseCount, say, withCommonOptions } from '../command';
 import {
@@ -66,6 +66,10 @@ const VARIANTS = [
 ] as const;
 /** Seconds above which the first piece of work, which builds code and caches, is trial enough. */
 const LONG = 4;
+/** Seconds that the first setting may take: it is float32, which every processor has. */
+const LONGEST = 600;
+/** A trial ends when it takes so many times what the best took, but not before so many seconds: the first builds code. */
+const HOPELESS = { times: 3, seconds: 20 };
 /** How far losses may differ, as a share of their sum: bfloat16 has 8 bits of fraction. */
 const ALIKE = 0.05;
 
@@ -152,26 +156,36 @@ async function fastest(
   args: (variant: readonly string[]) => string[],
   env: Readonly<Record<string, string>>,
 ): Promise<PeerChoice> {
+  let best: { seconds: number; choice: PeerChoice } | undefined;
   const time = async ({ variant, env: own }: PeerChoice): Promise<number> => {
     const peer = new DrivenProcess(python, args(variant), own);
+    const name = `peer, ${variant.join(', ')}${own.GOMP_SPINCOUNT ? '' : ', spinning'}`;
+    const limit = best ? Math.max(best.seconds * HOPELESS.times, HOPELESS.seconds) : LONGEST;
     try {
       await peer.ready();
-      const first = (await peer.work()).seconds;
-      const seconds = first > LONG ? first : Math.min(first, (await peer.work()).seconds);
-      const waiting = own.GOMP_SPINCOUNT ? '' : ', spinning';
-      say(`peer, ${variant.join(', ')}${waiting}: ${seconds.toFixed(3)} s`);
+      const first = await peer.workWithin(limit);
+      if (!first) {
+        say(`${name}: over ${limit.toFixed(0)} s, left`);
+        return Number.POSITIVE_INFINITY;
+      }
+      const seconds =
+        first.seconds > LONG ? first.seconds : Math.min(first.seconds, (await peer.work()).seconds);
+      say(`${name}: ${seconds.toFixed(3)} s`);
       return seconds;
     } finally {
       peer.close();
     }
   };
-  let best: { seconds: number; choice: PeerChoice } | undefined;
   const offer = async (choice: PeerChoice): Promise<void> => {
     const seconds = await time(choice);
-    if (!best || seconds < best.seconds) best = { seconds, choice };
+    if (seconds < (best?.seconds ?? Number.POSITIVE_INFINITY)) best = { seconds, choice };
   };
   for (const variant of VARIANTS) await offer({ variant, env: { ...env, GOMP_SPINCOUNT: '1000' } });
-  const winner = best as unknown as { choice: PeerChoice };
+  const winner = best as { choice: PeerChoice } | undefined;
+  if (!winner)
+    throw new CytobenchError(`the peer takes over ${LONGEST} s for one piece of work`, {
+      fix: 'Take a smaller --size.',
+    });
   // Where other work wants the cores, a spinning thread takes them from its own partner.
   if (os.loadavg()[0] < os.cpus().length * 1.5)
     await offer({ variant: winner.choice.variant, env: { ...env, GOMP_SPINCOUNT: '' } });

@@ -98,6 +98,25 @@ export class DrivenProcess {
     return (await this.read()) as Answer;
   }
 
+  /** One piece of work, or null where it takes longer; the process is then ended. */
+  async workWithin(seconds: number): Promise<Answer | null> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), seconds * 1000);
+    });
+    const answer = this.work();
+    try {
+      const first = await Promise.race([answer, late]);
+      if (first) return first;
+    } finally {
+      clearTimeout(timer);
+    }
+    // It ends without an answer, which is no error here.
+    answer.catch(() => {});
+    this.close();
+    return null;
+  }
+
   close(): void {
     this.child.stdin?.end();
     this.child.kill();
