@@ -5,6 +5,7 @@
 #include <tensorflow/c/tf_tensor.h>
 
 #include <cstdint>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -106,8 +107,15 @@ void* create(TF_OpKernelConstruction* construction) {
   return new Kernel(attributes);
 }
 
+/** Working memory and streams are shared by all kernels, and a function of ops may run on a thread of its own. */
+inline std::mutex& oneAtATime() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 template <class Kernel>
 void compute(void* kernel, TF_OpKernelContext* context) {
+  const std::lock_guard<std::mutex> lock(oneAtATime());
   Call call(context);
   try {
     static_cast<Kernel*>(kernel)->compute(call);
@@ -138,6 +146,10 @@ void registerKernel(const Definition& definition) {
   for (const char* output : definition.outputs) TF_OpDefinitionBuilderAddOutput(op, output);
   // Stateful, so that nothing folds or shares calls: some kernels write to their inputs.
   TF_OpDefinitionBuilderSetIsStateful(op, true);
+  // A function takes no op without one: shapes are known when it runs.
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(op, [](TF_ShapeInferenceContext* shapes, TF_Status* status) {
+    TF_ShapeInferenceContextSetUnknownShape(shapes, status);
+  });
   TF_RegisterOpDefinition(op, status);
   if (TF_GetCode(status) == TF_OK) {
     TF_KernelBuilder* builder = TF_NewKernelBuilder(definition.name, "CPU", &create<Kernel>, &compute<Kernel>,
