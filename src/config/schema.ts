@@ -375,6 +375,11 @@ export const SETTINGS = {
       'Precision of products: auto is bfloat16 where a short measurement says that the processor gains from it. A run keeps what was chosen when it is resumed.',
       { presets: { cpu: 'auto' } },
     ),
+    capture: setting(
+      oneOf(['auto', 'on', 'off']),
+      'auto',
+      'Whether the ops of a step, and of a prediction, are handed to TensorFlow together, as functions: the same results with a hundredth of the calls. auto: on a GPU.',
+    ),
     threads: setting(nullable(count), null, 'Threads of the native runtime; null: all cores.'),
   },
   logging: {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { ARCHITECTURES, BACKBONES } from '../config/architectures';
 import type { ExperimentConfig, MaskRcnnConfig } from '../config/schema';
 import { ConfigError } from '../core/errors';
+import { captures } from '../runtime/capture';
 import type { Precision } from '../runtime/precision';
 import { MaskRcnn } from './mask_rcnn';
 import { fetchWeights, isPublished, packagedWeights } from './weights/fetch';
@@ -28,7 +29,12 @@ export async function buildModel(
   { load = true }: { readonly load?: boolean } = {},
 ): Promise<BuiltModel> {
   const source = load ? await findWeights(config.model) : null;
-  const model = new MaskRcnn(networkConfig(config), seed, precisionOf(config));
+  const model = new MaskRcnn(
+    networkConfig(config),
+    seed,
+    precisionOf(config),
+    captures(config.runtime.capture),
+  );
   if (!source) return { model, start: 'random weights', file: null, report: null };
   try {
     const weights = openWeights(source.file);

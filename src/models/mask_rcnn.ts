@@ -14,6 +14,7 @@ import { encodeCropMask } from '../geometry/rle';
 import type { Mode } from '../nn/conv';
 import { type Losses, readLosses } from '../nn/losses';
 import { ParameterStore } from '../nn/parameters';
+import { captures, withCapture } from '../runtime/capture';
 import { appliedPrecision, type Precision, withPrecision } from '../runtime/precision';
 import { scoped } from '../runtime/scope';
 import type { Tensor4D } from '../runtime/tf';
@@ -75,8 +76,14 @@ export class MaskRcnn {
   /**
    * @param seed of the initial weights; null leaves zeros, for weights that are loaded next.
    * @param precision of its products, whatever else the process computes.
+   * @param capture whether its ops are handed to the runtime together (../runtime/capture.ts): the results are the same.
    */
-  constructor(wanted: MaskRcnnConfig, seed: number | string | null = 0, precision: Precision = 'float32') {
+  constructor(
+    wanted: MaskRcnnConfig,
+    seed: number | string | null = 0,
+    precision: Precision = 'float32',
+    readonly capture: boolean = captures('auto'),
+  ) {
     this.precision = appliedPrecision(precision);
     const config = frozen(structuredClone(wanted));
     this.config = config;
@@ -135,7 +142,7 @@ export class MaskRcnn {
   /** The losses without gradients, norms as in testing and fixed sampling: what validation reports. Touches nothing. */
   evaluateLosses(images: readonly (ModelImage & Target)[], scale?: number): Record<string, number> {
     const options: LossOptions = { training: false, sampler: sampleFirst, phase: 'testing', scale };
-    return scoped(() => readLosses(this.losses(images, options)));
+    return withCapture(this.capture, () => scoped(() => readLosses(this.losses(images, options))));
   }
 
   /**
@@ -167,7 +174,7 @@ export class MaskRcnn {
       });
       return detections.map((found, n) => toInstances(found, images[n], batch.sizes[n], drawMask));
     };
-    return scoped(() => withPrecision(this.precision, find));
+    return withCapture(this.capture, () => scoped(() => withPrecision(this.precision, find)));
   }
 
   dispose(): void {

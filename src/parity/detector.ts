@@ -8,13 +8,13 @@ import { MASK_POOL, pixelShuffleIndex } from '../models/heads/mask_head';
 import { MaskRcnn } from '../models/mask_rcnn';
 import { sampleFirst } from '../models/sampler';
 import { assign } from '../models/weights/load_state';
-import { readLosses, totalLoss } from '../nn/losses';
 import { toTorch } from '../nn/parameters';
 import { roiAlign } from '../nn/roi_align';
-import { computeGradients } from '../runtime/gradients';
+import { withCapture } from '../runtime/capture';
 import { scoped } from '../runtime/scope';
 import { type Tensor, type Tensor4D, tf } from '../runtime/tf';
 import { Sgd } from '../training/optimizers';
+import { batchGradients, disposeGradients } from '../training/step';
 import { generateImage, generateTargets, generateTensor } from './generate';
 import {
   type DetectorGolden,
@@ -192,21 +192,17 @@ function training(model: MaskRcnn, golden: DetectorGolden): Errors {
   const optimizer = new Sgd(parameters, { momentum: 0.9, weightDecay: 0.0005 });
   const errors: Errors = {};
   golden.training.forEach((wanted, step) => {
-    let losses: Record<string, number> = {};
-    const { value, grads } = computeGradients(
-      () => {
-        const terms = model.losses(batch, { training: true, sampler: sampleFirst });
-        losses = readLosses(terms);
-        return totalLoss(terms);
-      },
-      parameters.map(({ variable }) => variable),
-    );
+    const options = { training: true, sampler: sampleFirst };
+    const { losses, grads } = withCapture(model.capture, () => {
+      const gradients = batchGradients(model, parameters, batch, options);
+      optimizer.step(gradients.grads, { rate: () => golden.learningRate, scale: 1, done: step });
+      return gradients;
+    });
     for (const name of Object.keys(wanted.losses))
       errors[`training.${step}.${name}`] =
         Math.abs(losses[name] - wanted.losses[name]) / Math.abs(wanted.losses[name]);
     if (wanted.gradients) Object.assign(errors, gradientErrors(wanted.gradients, parameters, grads));
-    optimizer.step(grads, { rate: () => golden.learningRate, scale: 1, done: step });
-    tf.dispose([value, ...grads.filter((gradient): gradient is Tensor => gradient !== null)]);
+    disposeGradients(grads);
   });
   optimizer.buffers.dispose();
   const after = scoped(() => {

@@ -138,6 +138,8 @@ function modelReaders({ config, model, optimizer, probe }: LiveRun): Record<stri
     'model.box.head': () => (names.includes('roi_heads.box_head.fc7.weight') ? 'mlp' : 'conv'),
     'model.mask.depth': () => count(/^roi_heads\.mask_head\.\d+\.0\.weight$/),
     'normalisation.times': () => timesOf(probe, requested.mean, requested.std),
+    'runtime.capture': () =>
+      probe.functionCalls === null ? undefined : probe.functionCalls > 0 ? 'on' : 'off',
     'runtime.precision': () => (probe.product === 1 ? 'bfloat16' : 'float32'),
     'model.image.mean': () =>
       fits(probe, requested.mean, requested.std, times) ? requested.mean : probe.normalisation.mean,

@@ -33,6 +33,7 @@ const WITHOUT_EFFECT: readonly string[] = [
   'training.checkpointMinutes',
   'data.cacheMb',
   'logging.tensorboard',
+  'runtime.capture',
   // The data is known by its bytes, not by where it is.
   'data.dir',
   // The weights too.

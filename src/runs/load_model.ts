@@ -8,6 +8,7 @@ import { MaskRcnn } from '../models/mask_rcnn';
 import { loadState } from '../models/weights/load_state';
 import { openWeights } from '../models/weights/open';
 import { type LoadedModel, type PortableModel, readPortableModel } from '../models/weights/portable';
+import { captures } from '../runtime/capture';
 import { checkpointDigest, loadWeights } from '../training/checkpoint';
 import { RunFolder, resolveRun } from './run_folder';
 
@@ -27,7 +28,12 @@ export function loadModel(run: string, { checkpoint, architecture }: LoadModelOp
   const folder = RunFolder.open(where);
   const { config, classes, pixelSize, channelOrder } = folder.describe();
   // A run finds cells in the precision that it was trained in.
-  const model = new MaskRcnn(networkConfig(config), null, precisionOf(config));
+  const model = new MaskRcnn(
+    networkConfig(config),
+    null,
+    precisionOf(config),
+    captures(config.runtime.capture),
+  );
   const used = loadWeights(folder.dir, model, checkpoint);
   const about: PortableModel = {
     architecture: config.model.architecture,

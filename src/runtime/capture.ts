@@ -34,6 +34,7 @@ import {
   structureOf,
 } from './segments';
 import { inferResults, type Known } from './shapes';
+import { device } from './tf';
 
 /** Handles of tensors that wait; those of the binding are below. */
 const FIRST_WAITING = 2 ** 32;
@@ -45,15 +46,26 @@ const IN_PLACE = new Set(['CytobenchSgd']);
 const handles = new Map<number, Handle>();
 let nextId = FIRST_WAITING;
 let depth = 0;
+let suppressed = 0;
 let routed = false;
 let waiting: Op[] = [];
 /** Segments of the running work that depend on nothing but what was there before: they can be run again. */
 const repeatable: Segment[] = [];
 const seen: Structure[] = [];
 
+/**
+ * What a wish for capture comes to: `auto` is on a GPU, where an op that is handed over alone leaves it idle, and as
+ * CYTOBENCH_CAPTURE (0 or 1) says.
+ */
+export function captures(requested: 'auto' | 'on' | 'off'): boolean {
+  if (requested !== 'auto') return requested === 'on';
+  const { CYTOBENCH_CAPTURE } = process.env;
+  return CYTOBENCH_CAPTURE === undefined ? device === 'gpu' : CYTOBENCH_CAPTURE !== '0';
+}
+
 /** Runs synchronous `work` with its ops captured, where `on`. What it computes is what it computes without. */
 export function withCapture<T>(on: boolean, work: () => T): T {
-  if (!on || depth > 0) return work();
+  if (!on || depth > 0 || suppressed > 0) return work();
   if (!routed) {
     routeThrough(waitingBinding);
     routed = true;
@@ -76,6 +88,16 @@ export function withCapture<T>(on: boolean, work: () => T): T {
     settle();
   }
   return result;
+}
+
+/** Runs `work` op by op, whatever it asks for: the reference that captured work is held against. */
+export function withoutCapture<T>(work: () => T): T {
+  suppressed++;
+  try {
+    return work();
+  } finally {
+    suppressed--;
+  }
 }
 
 /** The way into the runtime while, and after, work was captured. */

@@ -11,6 +11,7 @@ import { affine } from '../nn/linear';
 import type { Parameter } from '../nn/parameters';
 import { withPrecision } from '../runtime/precision';
 import { scoped } from '../runtime/scope';
+import { captureReport } from '../runtime/segments';
 import { type Tensor1D, type Tensor2D, tf } from '../runtime/tf';
 import { totalSteps } from './loop';
 import { disposeGradients, stepGradients } from './step';
@@ -36,6 +37,8 @@ export interface Probe {
   readonly sampled: { readonly anchors: readonly Sampled[]; readonly regions: readonly Sampled[] };
   /** What the runtime makes of 1 + 2^-9 times 1 in the model's precision: 1 where factors are rounded to bfloat16. */
   readonly product: number;
+  /** Functions of many ops that the last step's gradients called: 0 where ops run one by one; null after one step. */
+  readonly functionCalls: number | null;
   /** Detections of the first validation image. */
   readonly detections: number | null;
   readonly secondsPerStep: number;
@@ -80,6 +83,7 @@ export async function probeRun(
   const seen: Sample[] = [];
   const sizes: number[] = [];
   let firstBatch: readonly Sample[] = [];
+  let functionCalls = 0;
   for (let step = 0; step < STEPS; step++) {
     const batches = await firstBatches(loader, step * config.training.accumulate, config.training.accumulate);
     if (batches.length === 0) break;
@@ -88,7 +92,9 @@ export async function probeRun(
     if (step === 0) [firstBatch] = batches;
     const how = { seed: config.seed, step, simulateProposals: true };
     const started = performance.now();
+    const calls = captureReport().calls;
     disposeGradients(stepGradients(model, parameters, batches, how).grads);
+    functionCalls = captureReport().calls - calls;
     seconds.push((performance.now() - started) / 1000);
   }
   const area = ({ height, width }: Sample): number => height * width;
@@ -122,6 +128,8 @@ export async function probeRun(
     batches: sizes,
     sampled: whatIsSampled(model, firstBatch),
     product: roundedProduct(model),
+    // The first step of a kind runs op by op in any case.
+    functionCalls: seconds.length > 1 ? functionCalls : null,
     detections: validated?.detections ?? null,
     secondsPerStep: Math.min(...(seconds.length > 1 ? seconds.slice(1) : seconds)),
     secondsPerValidatedImage: validated?.seconds ?? null,

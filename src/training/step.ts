@@ -1,11 +1,12 @@
 import type { ExperimentConfig } from '../config/schema';
 import { CytobenchError } from '../core/errors';
-import { createRng, type Rng } from '../core/rng';
+import { createRng } from '../core/rng';
 import type { Sample } from '../data/record';
-import type { MaskRcnn } from '../models/mask_rcnn';
+import type { LossOptions, MaskRcnn } from '../models/mask_rcnn';
 import { sampleRandom } from '../models/sampler';
 import { type Losses, readLosses, totalLoss } from '../nn/losses';
 import type { Parameter } from '../nn/parameters';
+import { withCapture } from '../runtime/capture';
 import { computeGradients } from '../runtime/gradients';
 import { type Tensor, tf } from '../runtime/tf';
 import type { TrainingState } from './checkpoint';
@@ -30,15 +31,30 @@ export function stepGradients(
   model: MaskRcnn,
   parameters: readonly Parameter[],
   batches: readonly (readonly Sample[])[],
-  {
-    seed,
-    step,
-    simulateProposals,
-  }: { readonly seed: number; readonly step: number; readonly simulateProposals?: boolean },
+  options: StepGradientOptions,
+): StepGradients {
+  return withCapture(model.capture, () => averagedGradients(model, parameters, batches, options));
+}
+
+export interface StepGradientOptions {
+  readonly seed: number;
+  readonly step: number;
+  readonly simulateProposals?: boolean;
+}
+
+function averagedGradients(
+  model: MaskRcnn,
+  parameters: readonly Parameter[],
+  batches: readonly (readonly Sample[])[],
+  { seed, step, simulateProposals }: StepGradientOptions,
 ): StepGradients {
   const rng = createRng(seed).fork(`sampling-${step}`);
   const parts = batches.map((batch, i) =>
-    batchGradients(model, parameters, batch, { rng: i === 0 ? rng : rng.fork(i), simulateProposals }),
+    batchGradients(model, parameters, batch, {
+      training: true,
+      sampler: sampleRandom(i === 0 ? rng : rng.fork(i)),
+      simulateProposals,
+    }),
   );
   const mean = (name: string): number =>
     parts.reduce((sum, { losses }) => sum + losses[name], 0) / parts.length;
@@ -53,16 +69,17 @@ export function disposeGradients(grads: readonly (Tensor | null)[]): void {
   tf.dispose(grads.filter((gradient): gradient is Tensor => gradient !== null));
 }
 
-function batchGradients(
+/** The losses of one batch, and the gradients of their sum. The caller disposes `grads`. */
+export function batchGradients(
   model: MaskRcnn,
   parameters: readonly Parameter[],
-  batch: readonly Sample[],
-  { rng, simulateProposals }: { readonly rng: Rng; readonly simulateProposals?: boolean },
+  batch: Parameters<MaskRcnn['losses']>[0],
+  options: LossOptions,
 ): Pick<StepGradients, 'losses' | 'grads'> {
   let terms: Losses = {};
   const { value, grads } = computeGradients(
     () => {
-      terms = model.losses(batch, { training: true, sampler: sampleRandom(rng), simulateProposals });
+      terms = model.losses(batch, options);
       for (const term of Object.values(terms)) tf.keep(term);
       return totalLoss(terms);
     },
@@ -112,6 +129,17 @@ export function requireFinite(
  * number moves nothing: the caller finds it in the metrics.
  */
 export function takeStep(
+  trainingState: TrainingState,
+  batches: readonly (readonly Sample[])[],
+  state: TrainingProgress,
+  total: number,
+  config: ExperimentConfig,
+): StepMetrics {
+  const work = (): StepMetrics => step(trainingState, batches, state, total, config);
+  return withCapture(trainingState.model.capture, work);
+}
+
+function step(
   { model, optimizer, average }: TrainingState,
   batches: readonly (readonly Sample[])[],
   state: TrainingProgress,

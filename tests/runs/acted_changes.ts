@@ -113,6 +113,7 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   'validation.maxDets': 'cuts what AP50 counts',
   'prediction.scoreThresholds': 'decides what counts as a cell in evaluation',
   'runtime.precision': 'computes in the precision it is asked for',
+  'runtime.capture': 'hands the ops of a step over together, or one by one',
   'runtime.threads': 'gives the native runtime so many threads',
 };
 

@@ -113,6 +113,7 @@ async function benchModel(task: Task, options: BenchModelOptions): Promise<void>
       await peer.ready();
     }
     const [mine, theirs] = await workInTurn(open, pairs);
+    const calls = await ours.ask<Calls>('calls');
     const equal = theirs && alike(task, mine[0], theirs[0]);
     const seconds = median(mine.map((one) => one.seconds));
     const peerSeconds = theirs && median(theirs.map((one) => one.seconds));
@@ -128,6 +129,7 @@ async function benchModel(task: Task, options: BenchModelOptions): Promise<void>
       peakRssMb: mine[mine.length - 1].peakRssMb,
       ...(theirs ? { peerPeakRssMb: theirs[theirs.length - 1].peakRssMb, equal } : {}),
       pairs,
+      ...calls,
       precision: about.precision,
       gigaflops: about.gigaflops,
       ...(theirs
@@ -141,6 +143,11 @@ async function benchModel(task: Task, options: BenchModelOptions): Promise<void>
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Calls into the runtime of one piece of work: ops and functions, and tensors made and read. */
+type Calls = Readonly<
+  Record<'calls' | 'writes' | 'reads', { readonly eager: number; readonly captured: number }>
+>;
 
 interface PeerChoice {
   readonly variant: readonly string[];

@@ -92,6 +92,12 @@ export class DrivenProcess {
     return (await this.read()) as Readonly<Record<string, unknown>>;
   }
 
+  /** The answer to one line. */
+  async ask<T>(line: string): Promise<T> {
+    this.child.stdin?.write(`${line}\n`);
+    return (await this.read()) as T;
+  }
+
   /** One piece of work. */
   async work(): Promise<Answer> {
     this.child.stdin?.write('\n');

@@ -12,6 +12,7 @@ import { hashDataset, hashFile } from '../../data/hash_dataset';
 import type { Loader } from '../../data/loader/loader';
 import { buildModel, findWeights } from '../../models/build';
 import type { MaskRcnn } from '../../models/mask_rcnn';
+import { captures } from '../../runtime/capture';
 import { choosePrecision } from '../../runtime/choose_precision';
 import { chosenThreads } from '../../runtime/device';
 import { savedState } from '../../training/checkpoint_state';
@@ -362,14 +363,18 @@ function withClasses(config: ExperimentConfig, classes: readonly string[]): Expe
   return { ...config, model: { ...config.model, numClasses: classes.length + 1 } };
 }
 
-/** Precision, threads and workers as they will be: what a resume takes over. */
+/** Precision, capture, threads and workers as they will be: what a resume takes over. */
 function withRuntime(config: ExperimentConfig): ExperimentConfig {
-  const { precision, threads } = config.runtime;
+  const { precision, capture, threads } = config.runtime;
   const chosen = precision === 'auto' ? choosePrecision().precision : precision;
   return {
     ...config,
     training: { ...config.training, workers: workersOf(config) },
-    runtime: { precision: chosen, threads: threads ?? chosenThreads() },
+    runtime: {
+      precision: chosen,
+      capture: captures(capture) ? 'on' : 'off',
+      threads: threads ?? chosenThreads(),
+    },
   };
 }
 
