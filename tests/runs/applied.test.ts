@@ -13,6 +13,7 @@ import { evaluateRun } from '../../src/evaluation/evaluate';
 import { MaskRcnn } from '../../src/models/mask_rcnn';
 import type { AppliedSettings } from '../../src/runs/applied';
 import { RunFolder } from '../../src/runs/run_folder';
+import { device } from '../../src/runtime/tf';
 import { prepareData, trainingLoader } from '../../src/training/data';
 import { memoryAdvice } from '../../src/training/preflight';
 import { itGivesTheSameBits } from '../same_bits';
@@ -132,6 +133,28 @@ describe('settings whose effect is not in the numbers of a run', function () {
     assert.equal(await decoded(256), 3);
     assert.ok((await decoded(1)) > 3);
   });
+
+  it('runtime.capture: hands the ops of a step over together, or one by one', () =>
+    withTemporaryFolder(async (folder) => {
+      const hashes: string[] = [];
+      for (const capture of ['on', 'off']) {
+        const dir = path.join(folder, capture);
+        await trainTiny(dir, { set: [`runtime.capture=${capture}`, 'runtime.precision=float32'] });
+        const { probe, settings } = appliedOf(dir);
+        assert.equal((probe.functionCalls ?? 0) > 0, capture === 'on');
+        assert.equal(settings.find(({ key }) => key === 'runtime.capture')?.applied, capture);
+        hashes.push(hashOf(checkpoint(dir)));
+      }
+      if (device === 'cpu') assert.equal(hashes[0], hashes[1]);
+      // A run is the same run: the setting is no part of what identifies it.
+      assert.equal(
+        RunFolder.open(path.join(folder, 'on')).describe().hash,
+        RunFolder.open(path.join(folder, 'off')).describe().hash,
+      );
+      const dead = { key: 'runtime.capture', value: 'off' };
+      const other = trainTiny(path.join(folder, 'dead'), { set: ['runtime.capture=on'], deadWire: dead });
+      await assert.rejects(other, /runtime.capture: "on" was requested, "off" is applied/);
+    }));
 
   it('runtime.threads: gives the native runtime so many threads, and a resume takes them over', () =>
     withTemporaryFolder((folder) => {

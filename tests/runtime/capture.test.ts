@@ -2,8 +2,11 @@ import * as assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as path from 'node:path';
 import { ARCHITECTURE_NAMES, type ArchitectureName } from '../../src/config/architectures';
+import { networkOf } from '../../src/config/schema';
+import { MaskRcnn } from '../../src/models/mask_rcnn';
+import { generateImage, generateTargets } from '../../src/parity/generate';
 import { binding, callsOf } from '../../src/runtime/binding';
-import { captures, withCapture } from '../../src/runtime/capture';
+import { captures, withCapture, withoutCapture } from '../../src/runtime/capture';
 import { computeGradients } from '../../src/runtime/gradients';
 import { captureReport } from '../../src/runtime/segments';
 import { type Scalar, type Tensor, tf } from '../../src/runtime/tf';
@@ -65,6 +68,32 @@ describe('captured work computes what its ops compute one by one', function () {
   itGivesTheSameBits('a constant that is baked in wrongly does not pass', () => {
     const found = compare('efficientnet_lite0_fpn', 'everything', 4, false, true);
     assert.throws(() => requireSame(found));
+  });
+});
+
+describe('a captured prediction', () => {
+  itGivesTheSameBits('finds what one op after the other finds, in images of three sizes', () => {
+    const { image, ...network } = networkOf('efficientnet_lite0_fpn');
+    const model = new MaskRcnn(
+      { ...network, image: { ...image, resize: 'never' }, fpnChannels: 16 },
+      3,
+      'float32',
+      true,
+    );
+    const calls: number[] = [];
+    for (const side of [64, 96, 80, 64]) {
+      const images = [{ height: side, width: side, image: generateImage(`capture:${side}`, side, side) }];
+      const wanted = withoutCapture(() => model.detect(images));
+      const { ops } = callsOf(() => assert.deepEqual(model.detect(images), wanted));
+      calls.push(ops);
+      assert.ok(wanted[0].scores.length > 0);
+      const losses = (): unknown =>
+        model.evaluateLosses([{ ...images[0], ...generateTargets('capture', side, side, 3) }]);
+      assert.deepEqual(losses(), withoutCapture(losses));
+    }
+    // Backbone to proposals, boxes, and one to three groups of masks.
+    assert.ok((calls.at(-1) as number) <= 8, `${calls}`);
+    model.dispose();
   });
 });
 
