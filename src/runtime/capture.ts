@@ -24,7 +24,7 @@ import {
   compareConstants,
   describe,
   functionFor,
-  type Handle,
+  Handle,
   type MadeFunction,
   type Op,
   refuse,
@@ -36,8 +36,9 @@ import {
 import { inferResults, type Known } from './shapes';
 import { device } from './tf';
 
-/** Handles of tensors that wait; those of the binding are below. */
-const FIRST_WAITING = 2 ** 32;
+/** Handles of tensors that wait; those of the binding are below, where a process makes no billion of them. */
+const FIRST_WAITING = 2 ** 30;
+const LAST_WAITING = 2 ** 31 - 1;
 /** Values that JavaScript hands over later, with the call that takes them. */
 const SMALL = 64;
 /** Ops that change what they are given: they end a segment, and run alone. */
@@ -115,19 +116,28 @@ function executeOp(
   count: number,
 ): TensorInfo[] {
   if (depth === 0) return binding.executeOp(name, attributes, ids.map(realOf), count);
-  const inputs = ids.map(handleOf);
-  for (const input of inputs) take(input);
+  const inputs: Handle[] = [];
+  for (const id of ids) {
+    const input = handleOf(id);
+    take(input);
+    inputs.push(input);
+  }
   const results = IN_PLACE.has(name)
     ? null
     : inferResults(name, inputs, (key) => attributeOf(attributes, key));
   if (!results || results.length !== count) return runAlone(name, attributes, inputs, count);
   const op: Op = { name, attributes, inputs, outputs: [], place: -1 };
   for (const input of inputs) input.uses++;
-  results.forEach(({ shape, dtype, opaque = false }, output) => {
-    op.outputs.push(remember({ shape, dtype, opaque, source: { op, output } }));
-  });
+  const infos: TensorInfo[] = [];
+  for (const { shape, dtype, opaque } of results) {
+    const handle = remember(shape, dtype, undefined);
+    handle.op = op;
+    handle.output = op.outputs.push(handle) - 1;
+    if (opaque) handle.opaque = true;
+    infos.push({ id: handle.id, shape: shape as number[], dtype });
+  }
   waiting.push(op);
-  return op.outputs.map(({ id, shape, dtype }) => ({ id, shape: [...shape], dtype }));
+  return infos;
 }
 
 function attributeOf(attributes: readonly BindingAttribute[], name: string): unknown {
@@ -135,9 +145,12 @@ function attributeOf(attributes: readonly BindingAttribute[], name: string): unk
   return undefined;
 }
 
-function remember(known: Known & Pick<Handle, 'opaque' | 'source'>): Handle {
-  const handle: Handle = { ...known, id: nextId++, real: -1, held: true, uses: 0 };
-  handles.set(handle.id, handle);
+function remember(shape: readonly number[], dtype: number, values: Values | undefined): Handle {
+  // Small whole numbers are the fast keys of a map; those of before are in use no more when they come round.
+  do nextId = nextId + 1 < LAST_WAITING ? nextId + 1 : FIRST_WAITING;
+  while (handles.has(nextId));
+  const handle = new Handle(nextId, shape, dtype, -1, values);
+  handles.set(nextId, handle);
   return handle;
 }
 
@@ -171,7 +184,7 @@ function handleOf(id: number): Handle {
     of = { shape: info.shape, dtype: info.dtype };
     known.set(id, of);
   }
-  const handle: Handle = { ...of, id, real: id, held: true, uses: 0, opaque: false };
+  const handle = new Handle(id, of.shape, of.dtype, id, undefined);
   handles.set(id, handle);
   return handle;
 }
@@ -190,9 +203,8 @@ function realOfHandle(handle: Handle): number {
 }
 
 /** Something outside its own segment takes a result. */
-function take(handle: Handle): void {
-  const { origin } = handle;
-  if (origin) origin.segment.structure.needed.add(origin.output);
+function take({ origin, number }: Handle): void {
+  if (origin) origin.structure.needed.add(number);
 }
 
 function createTensor(shape: readonly number[], dtype: number, values: Values): number {
@@ -203,13 +215,13 @@ function createTensor(shape: readonly number[], dtype: number, values: Values): 
     if (depth > 0) known.set(id, { shape: [...shape], dtype });
     return id;
   }
-  return remember({ shape: [...shape], dtype, values: typedCopy(dtype, values), opaque: false }).id;
+  return remember([...shape], dtype, typedCopy(dtype, values)).id;
 }
 
 /** JavaScript may change its array before the values are handed over; plain arrays come too. */
 function typedCopy(dtype: number, values: ArrayLike<number>): Values {
-  if (dtype === DTYPES.float32) return Float32Array.from(values);
-  return dtype === DTYPES.int32 ? Int32Array.from(values) : Uint8Array.from(values);
+  if (dtype === DTYPES.float32) return new Float32Array(values);
+  return dtype === DTYPES.int32 ? new Int32Array(values) : new Uint8Array(values);
 }
 
 function read(id: number): Values {
@@ -235,7 +247,7 @@ function remove(id: number): void {
 /** Frees a tensor that nothing holds. */
 function forget(handle: Handle): void {
   if (handle.held || handle.uses > 0) return;
-  if (handle.source && handle.real < 0 && !handle.origin) return;
+  if (handle.op && handle.real < 0 && !handle.origin) return;
   if (handle.real >= 0) binding.deleteTensor(handle.real);
   known.delete(handle.id);
   handle.real = -1;
@@ -252,7 +264,7 @@ function flush(): void {
   const segment: Segment = { ops, slots, structure };
   if (met) compareConstants(structure, slots);
   seen.push(structure);
-  const again = slots.every(({ origin }) => origin === undefined);
+  const again = slots.every(({ origin }) => origin === null);
   if (again) {
     repeatable.push(segment);
     for (const slot of slots) slot.uses++;
@@ -290,13 +302,14 @@ function runSingly(segment: Segment, done: (op: Op) => void): void {
 
 function settleResult(handle: Handle, info: TensorInfo, segment: Segment, output: number): void {
   handle.real = info.id;
-  handle.origin = { segment, output };
+  handle.origin = segment;
+  handle.number = output;
   const { shape, dtype, opaque } = handle;
   const same = shape.length === info.shape.length && shape.every((side, i) => side === info.shape[i]);
   if (opaque) handle.shape = info.shape;
   else if (!same || dtype !== info.dtype)
     throw new CytobenchError(
-      `a captured ${handle.source?.op.name} gave [${info.shape}] where [${shape}] was inferred`,
+      `a captured ${handle.op?.name} gave [${info.shape}] where [${shape}] was inferred`,
       { fix: 'Set runtime.capture to off, and report it.' },
     );
 }
@@ -315,7 +328,8 @@ function runFunction(segment: Segment, again: boolean): boolean {
   const results = made ? call(made, structure, slots) : [];
   if (!results) return false;
   outputs.forEach((handle, output) => {
-    handle.origin = { segment, output };
+    handle.origin = segment;
+    handle.number = output;
   });
   results.forEach((result, i) => {
     const output = (made as MadeFunction).outputs[i];
@@ -341,7 +355,7 @@ function call(made: MadeFunction, structure: Structure, slots: readonly Handle[]
 
 /** Computes a result that a function did not give, from its segment's ops. */
 function repeat(wanted: Handle): void {
-  const segment = wanted.origin?.segment;
+  const segment = wanted.origin;
   if (!segment || !repeatable.includes(segment))
     throw new CytobenchError('a captured value is asked for after its segment is gone', {
       fix: 'Set runtime.capture to off, and report it.',
@@ -349,8 +363,8 @@ function repeat(wanted: Handle): void {
   report.repeated++;
   const made: Handle[] = [];
   const make = (handle: Handle): number => {
-    if (handle.real >= 0 || handle.values || !handle.source) return realOfHandle(handle);
-    const { op } = handle.source;
+    const { op } = handle;
+    if (handle.real >= 0 || handle.values || !op) return realOfHandle(handle);
     const results = binding.executeOp(op.name, op.attributes, op.inputs.map(make), op.outputs.length);
     op.outputs.forEach((output, k) => {
       if (output.real >= 0) binding.deleteTensor(results[k].id);
@@ -383,8 +397,8 @@ function settle(): void {
   for (const handle of handles.values()) {
     take(handle);
     // Its segment, with all that it took, is not kept for its sake.
-    handle.origin = undefined;
-    handle.source = undefined;
+    handle.origin = null;
+    handle.op = null;
   }
   for (const structure of seen.splice(0)) structure.settled = true;
 }

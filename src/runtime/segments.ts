@@ -10,20 +10,27 @@ const CONSTANT = 16;
 /** Structures that are remembered, with their functions. */
 const STRUCTURES = 128;
 /** A tensor as JavaScript holds it. */
-export interface Handle extends Known {
-  readonly id: number;
-  shape: readonly number[];
-  /** Its handle in the binding; -1 while it waits, or where nobody took it. */
-  real: number;
+export class Handle implements Known {
   /** Whether JavaScript still holds it. */
-  held: boolean;
+  held = true;
   /** Waiting ops that take it, and segments that may be run again from it. */
-  uses: number;
-  readonly opaque: boolean;
-  /** Where it was made, in the running work. */
-  source?: { readonly op: Op; readonly output: number };
-  /** Of a segment that has run: what learns that it was needed, and how it is made again. */
-  origin?: { readonly segment: Segment; readonly output: number };
+  uses = 0;
+  /** Where it was made, in the running work: an op, and which of its results. */
+  op: Op | null = null;
+  output = 0;
+  opaque = false;
+  /** The segment that has run it, and its number there: what learns that it was needed, and how it is made again. */
+  origin: Segment | null = null;
+  number = 0;
+
+  /** @param real its handle in the binding; -1 while it waits, or where nobody took it. */
+  constructor(
+    readonly id: number,
+    public shape: readonly number[],
+    readonly dtype: number,
+    public real: number,
+    readonly values: Values | undefined,
+  ) {}
 }
 
 export interface Op {
@@ -97,18 +104,41 @@ export function refuse(structure: Structure, error: unknown): void {
   refused = structure.refused;
 }
 
-const signatures = new Map<string, number>();
+interface Signature {
+  readonly number: number;
+  readonly attributes: readonly BindingAttribute[];
+}
+
+let signatureCount = 0;
+/** By the op's name. */
+const signatures = new Map<string, Signature[]>();
 
 /** A number for an op with its attributes. */
 function signatureOf({ name, attributes }: Op): number {
-  let text = name;
-  for (const attribute of attributes) text += `|${attribute.name}=${attribute.value as string}`;
-  let number = signatures.get(text);
-  if (number === undefined) {
-    number = signatures.size;
-    signatures.set(text, number);
+  let known = signatures.get(name);
+  if (!known) {
+    known = [];
+    signatures.set(name, known);
   }
+  for (const one of known) if (sameAttributes(one.attributes, attributes)) return one.number;
+  const number = signatureCount++;
+  known.push({ number, attributes });
   return number;
+}
+
+function sameAttributes(a: readonly BindingAttribute[], b: readonly BindingAttribute[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++)
+    if (a[i].name !== b[i].name || a[i].type !== b[i].type || !sameValue(a[i].value, b[i].value))
+      return false;
+  return true;
+}
+
+function sameValue(a: unknown, b: unknown): boolean {
+  if (!Array.isArray(a) || !Array.isArray(b)) return Object.is(a, b);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
 }
 
 /** What identifies a segment, and the tensors that it takes. */
@@ -116,13 +146,13 @@ export function describe(ops: readonly Op[]): { key: string; slots: Handle[] } {
   const slots: Handle[] = [];
   const places = new Map<Handle, number>();
   let key = '';
-  ops.forEach((op, i) => {
+  for (let i = 0; i < ops.length; i++) {
+    const op = ops[i];
     op.place = i;
     key += `;${signatureOf(op)}`;
     for (const input of op.inputs) {
-      const from = input.origin ? undefined : input.source;
-      if (from) {
-        key += `,${from.op.place}.${from.output}`;
+      if (input.op && !input.origin) {
+        key += `,${input.op.place}.${input.output}`;
         continue;
       }
       let place = places.get(input);
@@ -132,7 +162,7 @@ export function describe(ops: readonly Op[]): { key: string; slots: Handle[] } {
       }
       key += `,s${place}:${input.dtype}`;
     }
-  });
+  }
   return { key, slots };
 }
 
