@@ -1,6 +1,7 @@
 """torchvision's training steps or predictions, one for each line on standard input; a line of JSON answers each.
 
-usage: torchvision_steps.py FOLDER train|infer PRECISION LAYOUT     PRECISION float32|bfloat16, LAYOUT contiguous|channels_last
+usage: torchvision_steps.py FOLDER train|infer PRECISION LAYOUT [DEVICE]
+PRECISION float32|tf32|bfloat16, LAYOUT contiguous|channels_last|compiled, DEVICE cpu|cuda
 FOLDER holds model.safetensors, image.bin (float32 [h, w, 3] in 0..1) and job.json (size, boxes, labels, masks as crops).
 Sampling takes the lowest indices and the model's own resize is off, as on the other side.
 """
@@ -32,7 +33,7 @@ class FirstSampler:
         return positives, negatives
 
 
-def prepare(folder, layout):
+def prepare(folder, layout, device):
     job = json.load(open(os.path.join(folder, "job.json")))
     model, about = load(os.path.join(folder, "model.safetensors"))
     config = about["config"]
@@ -51,6 +52,10 @@ def prepare(folder, layout):
         labels=torch.tensor(job["labels"], dtype=torch.int64),
         masks=torch.from_numpy(masks),
     )
+    model, image = model.to(device), image.to(device)
+    target = {name: value.to(device) for name, value in target.items()}
+    if layout == "compiled":
+        model.backbone = torch.compile(model.backbone)
     if layout == "channels_last":
         model = model.to(memory_format=torch.channels_last)
         batch = model.transform.batch_images
@@ -65,9 +70,11 @@ def peak_mb():
 
 def main():
     folder, task, precision, layout = sys.argv[1:5]
+    device = sys.argv[5] if len(sys.argv) > 5 else "cpu"
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    model, image, target = prepare(folder, layout)
-    reduced = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    model, image, target = prepare(folder, layout, device)
+    reduced = torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
     rois = []
     model.roi_heads.box_roi_pool.register_forward_hook(lambda module, inputs, out: rois.append(len(out)))
     if task == "train":
@@ -96,6 +103,8 @@ def main():
         rois.clear()
         started = time.perf_counter()
         values = work()
+        if device == "cuda":
+            torch.cuda.synchronize()
         seconds = time.perf_counter() - started
         print(json.dumps(dict(seconds=seconds, rois=sum(rois), values=values, peakRssMb=peak_mb())), flush=True)
 

@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { type Command, Option } from 'commander';
 import { CytobenchError, nearestName, UsageError } from '../../core/errors';
-import { chosenThreads } from '../../runtime/device';
+import { chosenDevice, chosenThreads } from '../../runtime/device';
 import { type CommonOptions, parseCount, say, withCommonOptions } from '../command';
 import {
   type Answer,
@@ -58,12 +59,17 @@ export function registerBenchModel(bench: Command): void {
 type Task = 'train' | 'infer';
 
 /** The settings of the peer that are tried; the fastest is the one compared with. */
-const VARIANTS = [
-  ['float32', 'contiguous'],
-  ['float32', 'channels_last'],
-  ['bfloat16', 'contiguous'],
-  ['bfloat16', 'channels_last'],
-] as const;
+const VARIANTS: Readonly<Record<'cpu' | 'gpu', readonly (readonly string[])[]>> = {
+  cpu: [
+    ['float32', 'contiguous'],
+    ['float32', 'channels_last'],
+    ['bfloat16', 'contiguous'],
+    ['bfloat16', 'channels_last'],
+  ],
+  gpu: ['float32', 'tf32', 'bfloat16'].flatMap((precision) =>
+    ['contiguous', 'channels_last', 'compiled'].map((layout) => [precision, layout, 'cuda']),
+  ),
+};
 /** Seconds above which the first piece of work, which builds code and caches, is trial enough. */
 const LONG = 4;
 /** Seconds that the first setting may take: it is float32, which every processor has. */
@@ -113,6 +119,7 @@ async function benchModel(task: Task, options: BenchModelOptions): Promise<void>
       await peer.ready();
     }
     const [mine, theirs] = await workInTurn(open, pairs);
+    const card = cardMemoryMb(open.map(({ pid }) => pid));
     const calls = await ours.ask<Calls>('calls');
     const equal = theirs && alike(task, mine[0], theirs[0]);
     const seconds = median(mine.map((one) => one.seconds));
@@ -130,6 +137,7 @@ async function benchModel(task: Task, options: BenchModelOptions): Promise<void>
       ...(theirs ? { peerPeakRssMb: theirs[theirs.length - 1].peakRssMb, equal } : {}),
       pairs,
       ...calls,
+      ...(card ? { cardMemoryMb: card[0], ...(theirs ? { peerCardMemoryMb: card[1] } : {}) } : {}),
       precision: about.precision,
       gigaflops: about.gigaflops,
       ...(theirs
@@ -142,6 +150,17 @@ async function benchModel(task: Task, options: BenchModelOptions): Promise<void>
     for (const one of open) one.close();
     fs.rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Megabytes of the card that each process has, as the driver says; null where there is no card. */
+function cardMemoryMb(pids: readonly (number | undefined)[]): (number | null)[] | null {
+  if (chosenDevice() !== 'gpu') return null;
+  const asked = ['--query-compute-apps=pid,used_memory', '--format=csv,noheader,nounits'];
+  const { stdout } = spawnSync('nvidia-smi', asked, { encoding: 'utf8' });
+  const used = new Map(
+    (stdout ?? '').split('\n').map((line) => line.split(', ').map(Number) as [number, number]),
+  );
+  return pids.map((pid) => (pid === undefined ? null : (used.get(pid) ?? null)));
 }
 
 /** Calls into the runtime of one piece of work: ops and functions, and tensors made and read. */
@@ -187,14 +206,15 @@ async function fastest(
     const seconds = await time(choice);
     if (seconds < (best?.seconds ?? Number.POSITIVE_INFINITY)) best = { seconds, choice };
   };
-  for (const variant of VARIANTS) await offer({ variant, env: { ...env, GOMP_SPINCOUNT: '1000' } });
+  for (const variant of VARIANTS[chosenDevice()])
+    await offer({ variant, env: { ...env, GOMP_SPINCOUNT: '1000' } });
   const winner = best as { choice: PeerChoice } | undefined;
   if (!winner)
     throw new CytobenchError(`the peer takes over ${LONGEST} s for one piece of work`, {
       fix: 'Take a smaller --size.',
     });
   // Where other work wants the cores, a spinning thread takes them from its own partner.
-  if (os.loadavg()[0] < os.cpus().length * 1.5)
+  if (chosenDevice() === 'cpu' && os.loadavg()[0] < os.cpus().length * 1.5)
     await offer({ variant: winner.choice.variant, env: { ...env, GOMP_SPINCOUNT: '' } });
   return (best as unknown as { choice: PeerChoice }).choice;
 }

@@ -87,6 +87,10 @@ export class DrivenProcess {
     });
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** Waits for the process to be ready; what it says of itself. */
   async ready(): Promise<Readonly<Record<string, unknown>>> {
     return (await this.read()) as Readonly<Record<string, unknown>>;
