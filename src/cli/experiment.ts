@@ -163,7 +163,7 @@ async function showPlan(study: Study, cost: StudyCost | null, flags: ExperimentF
 
 /** What a study is made of, before anything of it is run. */
 async function studyOptions(name: string, flags: ExperimentFlags): Promise<StudyOptions> {
-  const { presetOf, requireData, useThreads } = await import('./train');
+  const { presetOf, requireData, useRuntime } = await import('./train');
   const { findExperiment } = await import('../config/experiments');
   const { resolveConfig, variantOf } = await import('../config/resolve');
   const experiment = findExperiment(name);
@@ -173,7 +173,7 @@ async function studyOptions(name: string, flags: ExperimentFlags): Promise<Study
     requireData(experiment, variant, preset, flags);
   const set = coresEach(flags);
   const { runtime } = resolveConfig(experiment, { preset, set });
-  useThreads(runtime.threads, flags);
+  useRuntime(runtime, flags);
   const { data, split, seeds, folds } = flags;
   return { experiment, preset, seeds, folds, variants, data, split, set };
 }

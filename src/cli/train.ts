@@ -2,6 +2,7 @@ import * as path from 'node:path';
 import type { Command } from 'commander';
 import type { Experiment } from '../config/experiment';
 import { PRESETS, type PresetName } from '../config/presets';
+import type { ExperimentConfig } from '../config/schema';
 import { nearestName, UsageError } from '../core/errors';
 import type { FinishedRun, TrainRunOptions } from '../runs/executors/in_process';
 import { chosenThreads, prepareRuntime } from '../runtime/device';
@@ -103,7 +104,7 @@ async function train(name: string | undefined, flags: TrainFlags): Promise<Finis
   try {
     if (flags.resume !== undefined) {
       const { RunFolder } = await import('../runs/run_folder');
-      useThreads(RunFolder.open(flags.resume).describe().config.runtime.threads, flags);
+      useRuntime(RunFolder.open(flags.resume).describe().config.runtime, flags);
       const { resumeRun } = await import('../runs/executors/in_process');
       return await resumeRun(flags.resume, runOptions);
     }
@@ -135,7 +136,7 @@ async function requestOf(name: string | undefined, flags: TrainFlags): Promise<T
   ];
   const { data, split, seed, out } = flags;
   const { runtime } = resolveConfig(experiment, { variant, preset, seed, set });
-  useThreads(runtime.threads, flags);
+  useRuntime(runtime, flags);
   return { experiment, variant, preset, seed, set, data, split, out };
 }
 
@@ -250,7 +251,11 @@ export function requireData(
 }
 
 /** The threads of the native runtime, before it is loaded. */
-export function useThreads(threads: number | null, flags: Pick<TrainFlags, 'threads'>): void {
+export function useRuntime(
+  { threads, precision }: ExperimentConfig['runtime'],
+  flags: Pick<TrainFlags, 'threads'>,
+): void {
+  prepareRuntime({ tf32: precision === 'tf32' });
   if (threads === null) return;
   if (flags.threads !== undefined && Number(flags.threads) !== threads)
     say(`the run's own number of threads is used: ${threads}, not ${chosenThreads()}`);

@@ -370,9 +370,9 @@ export const SETTINGS = {
   },
   runtime: {
     precision: setting(
-      oneOf(['auto', 'float32', 'bfloat16']),
+      oneOf(['auto', 'float32', 'tf32', 'bfloat16']),
       'float32',
-      'Precision of products: auto is bfloat16 where a short measurement says that the processor gains from it. A run keeps what was chosen when it is resumed.',
+      'Precision of products: auto is bfloat16 where a short measurement says that the processor gains from it; tf32 is for a GPU, which then rounds factors to 11 bits. A run keeps what was chosen when it is resumed.',
       { presets: { cpu: 'auto' } },
     ),
     capture: setting(

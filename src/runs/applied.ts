@@ -140,7 +140,8 @@ function modelReaders({ config, model, optimizer, probe }: LiveRun): Record<stri
     'normalisation.times': () => timesOf(probe, requested.mean, requested.std),
     'runtime.capture': () =>
       probe.functionCalls === null ? undefined : probe.functionCalls > 0 ? 'on' : 'off',
-    'runtime.precision': () => (probe.product === 1 ? 'bfloat16' : 'float32'),
+    'runtime.precision': () =>
+      probe.product === 1 ? 'bfloat16' : probe.finerProduct === 1 ? 'tf32' : 'float32',
     'model.image.mean': () =>
       fits(probe, requested.mean, requested.std, times) ? requested.mean : probe.normalisation.mean,
     'model.image.std': () =>

@@ -6,6 +6,8 @@ import util from 'node:util';
 export interface RuntimeOptions {
   readonly threads?: number;
   readonly device?: 'cpu' | 'gpu' | 'auto';
+  /** Whether a card may round factors to TF32. */
+  readonly tf32?: boolean;
 }
 
 /**
@@ -46,6 +48,7 @@ export function prepareRuntime(options: RuntimeOptions = {}): void {
     // A notebook and the run that it started share one card: neither takes all of its memory at once.
     process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
     // float32 means float32: by itself the card rounds the factors of its products to TF32's ten bits.
+    if (options.tf32) process.env.NVIDIA_TF32_OVERRIDE = '1';
     process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   }
   // Node 23 and later dropped a function that tfjs-node calls.

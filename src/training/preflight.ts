@@ -37,6 +37,8 @@ export interface Probe {
   readonly sampled: { readonly anchors: readonly Sampled[]; readonly regions: readonly Sampled[] };
   /** What the runtime makes of 1 + 2^-9 times 1 in the model's precision: 1 where factors are rounded to bfloat16. */
   readonly product: number;
+  /** The same of 1 + 2^-12, which float32 keeps and TF32, with ten bits for the fraction, does not. */
+  readonly finerProduct: number;
   /** Functions of many ops that the last step's gradients called: 0 where ops run one by one; null after one step. */
   readonly functionCalls: number | null;
   /** Detections of the first validation image. */
@@ -65,6 +67,8 @@ export interface Estimate {
 const MORE = 1.1;
 /** Timed steps; the first warms up and does not count. */
 const STEPS = 3;
+/** Of the matrices whose product tells the precision: large enough for a card's matrix units. */
+const SIDE = 64;
 
 /**
  * Three steps' gradients on real batches, one more on the largest image, and one detection; nothing is changed by them.
@@ -127,7 +131,8 @@ export async function probeRun(
     proposals: countProposals(model, seen[0]),
     batches: sizes,
     sampled: whatIsSampled(model, firstBatch),
-    product: roundedProduct(model),
+    product: roundedProduct(model, 9),
+    finerProduct: roundedProduct(model, 12),
     // The first step of a kind runs op by op in any case.
     functionCalls: seconds.length > 1 ? functionCalls : null,
     detections: validated?.detections ?? null,
@@ -257,13 +262,13 @@ function whatIsSampled(model: MaskRcnn, batch: readonly Sample[]): Probe['sample
   return { anchors: sampled.slice(0, batch.length), regions: sampled.slice(batch.length) };
 }
 
-/** (1 + 2^-9) x 1 by the kernel of the layers: bfloat16 has eight bits for the fraction, float32 twenty-three. */
-function roundedProduct(model: MaskRcnn): number {
+/** (1 + 2^-bits) x 1 by the kernel of the layers: bfloat16 has seven bits for the fraction, TF32 ten, float32 twenty-three. */
+function roundedProduct(model: MaskRcnn, bits: number): number {
   return scoped(() =>
     withPrecision(model.precision, () => {
-      const x = tf.fill([8, 8], 1 + 2 ** -9) as Tensor2D;
-      const one = tf.eye(8) as Tensor2D;
-      return affine(x, one, tf.zeros([8]) as Tensor1D, 'none').dataSync()[0];
+      const x = tf.fill([SIDE, SIDE], 1 + 2 ** -bits) as Tensor2D;
+      const one = tf.eye(SIDE) as Tensor2D;
+      return affine(x, one, tf.zeros([SIDE]) as Tensor1D, 'none').dataSync()[0];
     }),
   );
 }

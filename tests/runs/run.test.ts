@@ -130,15 +130,19 @@ describe('a run', function () {
         assert.ok(fs.existsSync(path.join(dir, `${name}.json`)), name);
     }));
 
-  it('refuses products in bfloat16 where nothing here computes them', () =>
-    withTemporaryFolder(async (folder) => {
-      const requested = ['runtime.precision=bfloat16'];
-      const { code, said } = await ended(
-        spawnTiny(path.join(folder, 'run'), requested, { CYTOBENCH_KERNELS: '0' }),
-      );
-      assert.equal(code, 1);
-      assert.match(said, /runtime.precision: "bfloat16" was requested, "float32" is applied/);
-    }));
+  for (const precision of ['bfloat16', 'tf32'])
+    it(`refuses products in ${precision} where nothing here computes them`, () =>
+      withTemporaryFolder(async (folder) => {
+        const without = { CYTOBENCH_KERNELS: '0', CYTOBENCH_DEVICE: 'cpu' };
+        const { code, said } = await ended(
+          spawnTiny(path.join(folder, 'run'), [`runtime.precision=${precision}`], without),
+        );
+        assert.equal(code, 1);
+        assert.ok(
+          said.includes(`runtime.precision: "${precision}" was requested, "float32" is applied`),
+          said,
+        );
+      }));
 
   it('refuses a GPU that is not there, and says what to do', () =>
     withTemporaryFolder(async (folder) => {
