@@ -378,7 +378,7 @@ export const SETTINGS = {
     capture: setting(
       oneOf(['auto', 'on', 'off']),
       'auto',
-      'Whether the ops of a step, and of a prediction, are handed to TensorFlow together, as functions: the same results with a hundredth of the calls. auto: on a GPU.',
+      'Whether the ops of a step, and of a prediction, are handed to TensorFlow together, as functions: the same results with a hundredth of the calls. auto: off, unless CYTOBENCH_CAPTURE=1; it was compared to the bit on CPUs and has not been run on a card yet.',
     ),
     threads: setting(nullable(count), null, 'Threads of the native runtime; null: all cores.'),
   },

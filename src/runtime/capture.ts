@@ -34,7 +34,6 @@ import {
   structureOf,
 } from './segments';
 import { inferResults, type Known } from './shapes';
-import { device } from './tf';
 
 /** Handles of tensors that wait; those of the binding are below, where a process makes no billion of them. */
 const FIRST_WAITING = 2 ** 30;
@@ -55,13 +54,13 @@ const repeatable: Segment[] = [];
 const seen: Structure[] = [];
 
 /**
- * What a wish for capture comes to: `auto` is on a GPU, where an op that is handed over alone leaves it idle, and as
- * CYTOBENCH_CAPTURE (0 or 1) says.
+ * What a wish for capture comes to: `auto` is as CYTOBENCH_CAPTURE (0 or 1) says, else off: it is made for GPUs, where an
+ * op that is handed over alone leaves the card idle, and has been compared to the bit on CPUs, but not yet run on a card.
  */
 export function captures(requested: 'auto' | 'on' | 'off'): boolean {
   if (requested !== 'auto') return requested === 'on';
   const { CYTOBENCH_CAPTURE } = process.env;
-  return CYTOBENCH_CAPTURE === undefined ? device === 'gpu' : CYTOBENCH_CAPTURE !== '0';
+  return CYTOBENCH_CAPTURE !== undefined && CYTOBENCH_CAPTURE !== '0';
 }
 
 /** Runs synchronous `work` with its ops captured, where `on`. What it computes is what it computes without. */

@@ -110,9 +110,19 @@ function smallStep(x: Tensor, w: ReturnType<typeof tf.variable>, factor: number)
 }
 
 describe('capture', () => {
-  it('is asked for, or is on where a GPU is', () => {
-    assert.equal(captures('on'), true);
-    assert.equal(captures('off'), false);
+  it('is on where it is asked for alone', () => {
+    const { CYTOBENCH_CAPTURE } = process.env;
+    try {
+      delete process.env.CYTOBENCH_CAPTURE;
+      assert.deepEqual((['on', 'off', 'auto'] as const).map(captures), [true, false, false]);
+      process.env.CYTOBENCH_CAPTURE = '1';
+      assert.deepEqual((['on', 'off', 'auto'] as const).map(captures), [true, false, true]);
+      process.env.CYTOBENCH_CAPTURE = '0';
+      assert.equal(captures('auto'), false);
+    } finally {
+      if (CYTOBENCH_CAPTURE === undefined) delete process.env.CYTOBENCH_CAPTURE;
+      else process.env.CYTOBENCH_CAPTURE = CYTOBENCH_CAPTURE;
+    }
   });
 
   it('makes one function for tensors of all sizes, and takes in what changes', () => {
