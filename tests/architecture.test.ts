@@ -145,4 +145,41 @@ describe('architecture', () => {
       [],
     );
   });
+
+  it('uses every dependency where a person meets it, and no other package', () => {
+    const { dependencies } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const imported = new Set(files.flatMap(importsOf));
+    const resolved = [...textOf.values()].flatMap((text) =>
+      [...text.matchAll(/require\.resolve\(\s*['"`]([^'"`$]+)/g)].map((match) => match[1]),
+    );
+    const named = [...imported, ...resolved].filter(
+      (target) => /^(@[\w.-]+\/)?[\w-][\w.-]*(\/[\w./-]+)?$/.test(target) && target !== 'cytobench',
+    );
+    const packages = new Set(
+      named.map((target) =>
+        target
+          .split('/')
+          .slice(0, target.startsWith('@') ? 2 : 1)
+          .join('/'),
+      ),
+    );
+    // What is used without being imported, and how.
+    const otherwise = {
+      '@tensorflow/tfjs-node': 'what danfojs-node asks for: stands for the package with the card',
+      cytobench: 'what a notebook imports',
+    };
+    // What comes with a dependency and is spoken to through it.
+    const through = ['@nestjs/common'];
+    const declared = Object.keys(dependencies).filter((name) => !(name in otherwise));
+    assert.deepEqual(
+      declared.filter((name) => !packages.has(name)),
+      [],
+    );
+    assert.deepEqual(
+      [...packages].filter((name) => !declared.includes(name) && !through.includes(name)),
+      [],
+    );
+  });
 });

@@ -9,7 +9,7 @@ import type { CropMask } from '../../src/geometry/masks';
 import { encodeCropMask } from '../../src/geometry/rle';
 import { lossFigure } from '../../src/plots/curves';
 import { experimentPage } from '../../src/report/experiment_page';
-import { gallerySection, type Shown } from '../../src/report/gallery';
+import { gallerySection, openableTable, type Shown } from '../../src/report/gallery';
 import { figure, htmlPage } from '../../src/report/html';
 import { runPage } from '../../src/report/run_page';
 import { RunFolder } from '../../src/runs/run_folder';
@@ -158,6 +158,34 @@ describe('pages', function () {
       assert.equal(await page.locator('dialog p').textContent(), 'a: F1 1.00, 0 missed, 0 false');
       await page.keyboard.press('Escape');
       assert.equal(await page.locator('dialog[open]').count(), 0);
+      await page.close();
+    }));
+
+  test(`a row of a table opens its image, and its cell, by click and by key${executablePath ? '' : ' (needs Chromium)'}`, () =>
+    withTemporaryFolder(async (folder) => {
+      const file = path.join(folder, 'page.html');
+      const rows = [
+        { cells: ['a'], image: 'a', cell: null },
+        { cells: ['b'], image: 'b', cell: 1 },
+      ];
+      fs.writeFileSync(
+        file,
+        htmlPage('table', [await openableTable({ columns: ['image'], rows }, twoImages())], { bare: true }),
+      );
+      const page = await browser.newPage();
+      await page.goto(pathToFileURL(file).href);
+      await page.locator('tbody tr').first().click();
+      assert.equal(await page.locator('dialog[open] p').textContent(), 'a: F1 1.00, 0 missed, 0 false');
+      await page.getByRole('button', { name: 'close' }).click();
+      assert.equal(await page.locator('dialog[open]').count(), 0);
+      await page.locator('tbody tr').nth(1).focus();
+      await page.keyboard.press('Enter');
+      assert.equal(await page.locator('dialog[open] p').textContent(), 'b, cell 1');
+      // The cell at (50, 50) to (70, 70) with 30 pixels around it, as far as the image goes: 60 of 80.
+      const shape = await page
+        .locator('dialog canvas')
+        .evaluate((canvas) => (canvas as unknown as { width: number; height: number }).width);
+      assert.equal(shape, 60 * 6);
       await page.close();
     }));
 });
