@@ -23,6 +23,9 @@ describe('a folder of output', () => {
       put(first.file('cells.csv'), '3');
       const second = new OutputFolder(dir);
       put(second.file('labels', 'a', 'class1.tif'), '4');
+      // Until its last file is there a folder says so.
+      assert.deepEqual(names(dir), ['UNFINISHED.txt', path.join('labels', 'a', 'class1.tif')]);
+      second.finish();
       assert.deepEqual(names(dir), [path.join('labels', 'a', 'class1.tif')]);
       assert.equal(fs.readFileSync(path.join(dir, 'labels', 'a', 'class1.tif'), 'utf8'), '4');
     }));
@@ -31,10 +34,11 @@ describe('a folder of output', () => {
     withTemporaryFolder((dir) => {
       const first = new OutputFolder(dir);
       put(first.file('labels', 'a.tif'), '1');
+      first.finish();
       put(path.join(dir, 'labels', 'notes.txt'), 'mine');
       assert.throws(() => new OutputFolder(dir), /holds "labels.notes.txt".*nothing was written/);
       assert.deepEqual(names(dir), [path.join('labels', 'a.tif'), path.join('labels', 'notes.txt')]);
-      new OutputFolder(dir, true);
+      new OutputFolder(dir, true).finish();
       assert.deepEqual(names(dir), [path.join('labels', 'notes.txt')]);
     }));
 

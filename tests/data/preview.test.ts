@@ -30,8 +30,8 @@ describe('data preview', () => {
     };
     // Contour colours of classes 1 to 3; without augmentation both columns are the same.
     for (const colour of [
-      [0, 183, 255],
-      [255, 212, 0],
+      [255, 230, 0],
+      [0, 240, 255],
       [0, 224, 138],
     ]) {
       const left = has(colour, 0, 298);

@@ -59,7 +59,7 @@ describe('the model that comes with the product', function () {
           'model.weights=nuclei',
           'training.steps=1',
           'model.fpnChannels=128',
-          'model.box.representationSize=1024',
+          'model.box.representationSize=512',
         ],
       });
       const { start } = JSON.parse(fs.readFileSync(path.join(run, 'config.json'), 'utf8'));
