@@ -66,7 +66,7 @@ export async function showLive(run: RunHandle): Promise<RunState> {
   head.html(`<b>${escapeXml(name)}</b>`);
   progress.html(progressBar(last));
   drawCurves();
-  await images.draw(prediction, true);
+  await images.finish(prediction);
   return last;
 }
 
@@ -117,24 +117,34 @@ function heading(name: string, dir: string): string {
 class LivePrediction {
   private seen = 0;
   private drawnAt = 0;
-  private drawing = false;
+  private drawing: Promise<void> | null = null;
 
   constructor(private readonly dir: string) {}
 
-  /** @param now also where the last drawing was a moment ago. Never throws: the training goes on without a picture. */
-  async draw(screen: Screen, now = false): Promise<void> {
+  /** Never throws: the training goes on without a picture. */
+  async draw(screen: Screen): Promise<void> {
+    if (this.drawing || Date.now() - this.drawnAt < PREDICTION_MS) return;
+    this.drawing = this.drawNew(screen);
+    await this.drawing;
+    this.drawing = null;
+    this.drawnAt = Date.now();
+  }
+
+  /** Draws what the last checkpoint of all finds. */
+  async finish(screen: Screen): Promise<void> {
+    await this.drawing;
+    await this.drawNew(screen);
+  }
+
+  private async drawNew(screen: Screen): Promise<void> {
     const file = path.join(this.dir, 'checkpoints', 'last.safetensors');
     const changed = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    if (this.drawing || changed === this.seen || (!now && Date.now() - this.drawnAt < PREDICTION_MS)) return;
-    this.drawing = true;
+    if (changed === this.seen) return;
     try {
       screen.png(await drawCheckpoint(this.dir));
       this.seen = changed;
     } catch {
       // A checkpoint that is being replaced, or a model that finds nothing yet.
-    } finally {
-      this.drawnAt = Date.now();
-      this.drawing = false;
     }
   }
 }
