@@ -136,6 +136,7 @@ function indexOfImage({ set }: Evaluation, id: string): number {
 
 /** The same as HTML text. */
 export function tableHtml(data: DataFrame, most: number = MOST_ROWS): string {
+  if (data.columns.length === 0) return '<p>an empty table</p>';
   const values = data.values as readonly (readonly unknown[])[];
   const head = data.columns.map((name) => `<th scope="col">${escapeXml(String(name))}</th>`).join('');
   const body = values

@@ -189,5 +189,6 @@ function frame(columns: Readonly<Record<string, readonly unknown[]>>): DataFrame
         return this.shape[0] === 0 ? 'an empty table' : this.toString();
       },
     });
-  return new danfo.DataFrame(columns);
+  // Nothing was found: an object without columns it does not take.
+  return new danfo.DataFrame(Object.keys(columns).length === 0 ? [] : columns);
 }
