@@ -26,7 +26,7 @@ export async function openFigures(
   const port = await freePort();
   // With a port given, nodeplotlib leaves the opening of a browser to us.
   process.env.NODEPLOTLIB_PORT = String(port);
-  const quiet = silenceNodeplotlib();
+  silenceNodeplotlib();
   const { plot } = require('nodeplotlib') as typeof import('nodeplotlib');
   for (const figure of figures)
     plot(figure.data as never, figure.layout as never, { responsive: true } as never);
@@ -50,23 +50,26 @@ export async function openFigures(
       clearInterval(timer);
       server.close();
       server.closeAllConnections();
-      quiet();
       resolve();
     };
   });
   return { address, opened: browse, closed, close: () => close() };
 }
 
-/** nodeplotlib and its server tell of every step on standard output, which belongs to the answer. */
-function silenceNodeplotlib(): () => void {
+let silenced = false;
+
+/**
+ * nodeplotlib and its server tell of every step on standard output, which belongs to the answer; the last of it half a minute
+ * after the page was closed.
+ */
+function silenceNodeplotlib(): void {
+  if (silenced) return;
+  silenced = true;
   const { Logger } = require('@nestjs/common') as { Logger: { overrideLogger(on: boolean): void } };
   Logger.overrideLogger(false);
   const { log } = console;
   console.log = (...words: unknown[]): void => {
     if (!String(words[0]).startsWith('[Nodeplotlib]')) log(...words);
-  };
-  return () => {
-    console.log = log;
   };
 }
 
