@@ -7,8 +7,9 @@ import type { Figure } from '../plots/figure';
 import { escapeXml, figureToSvg, svgToPng } from '../plots/svg';
 import { gallerySection, openableTable } from '../report/gallery';
 import { htmlPage } from '../report/html';
-import { type DrawOptions, drawingThreshold, drawOverlay, worstAndBest } from '../report/images';
-import { viewerFrame, viewerHtml } from '../report/viewer/viewer_page';
+import { type DrawOptions, drawOverlay, worstAndBest } from '../report/images';
+import { evaluatedViewer } from '../report/viewer/evaluated_viewer';
+import { viewerFrame } from '../report/viewer/viewer_page';
 import { nameOf, type Study } from '../studies/study';
 
 interface Display {
@@ -58,21 +59,7 @@ export async function showViewer(
   { threshold }: { readonly threshold?: number } = {},
 ): Promise<void> {
   const i = id === undefined ? worstAndBest(evaluation).worst : indexOfImage(evaluation, id);
-  const { set, predictions, about, dataset } = evaluation;
-  const sample = set.samples[i];
-  const page = await viewerHtml({
-    title: sample.id,
-    height: sample.height,
-    width: sample.width,
-    image: sample.image,
-    channelOrder: dataset.channelOrder,
-    pixelSize: dataset.pixelSize,
-    classes: about.classes,
-    instances: predictions[i],
-    groundTruth: sample,
-    threshold: threshold ?? drawingThreshold(evaluation),
-  });
-  showHtml(viewerFrame(page, sample.id));
+  showHtml(await evaluatedViewer(evaluation, i, evaluation.set.samples[i].id, threshold));
 }
 
 /**

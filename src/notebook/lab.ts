@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { PACKAGE_ROOT } from '../core/package_root';
 import { jupyterEnvironment, jupyterPython } from './run_notebook';
@@ -38,11 +37,17 @@ export function labCommand({ ip = 'localhost', port = '8888', browser = true }: 
 
 /**
  * Marks the project's own notebooks as trusted: they come with outputs, and JupyterLab shows no viewer and no slider of a
- * notebook that was written elsewhere until it has been run. Failing is no harm: a run shows them.
+ * notebook that was written elsewhere until it has been run. Only those that are as they were committed: what a person has
+ * changed or brought JupyterLab judges itself. Without git nothing is marked, and a run shows all.
  */
 export function trustNotebooks(): void {
-  const folder = path.join(PACKAGE_ROOT, 'notebooks');
-  const files = fs.readdirSync(folder).filter((name) => name.endsWith('.ipynb'));
-  const args = ['-m', 'nbformat.sign', ...files.map((name) => path.join(folder, name))];
+  const git = (...args: string[]): string[] =>
+    spawnSync('git', ['-C', PACKAGE_ROOT, ...args, '--', 'notebooks'], { encoding: 'utf8' })
+      .stdout?.split('\n')
+      .filter((name) => name.endsWith('.ipynb')) ?? [];
+  const changed = new Set(git('diff', '--name-only', 'HEAD'));
+  const own = git('ls-files').filter((name) => !changed.has(name));
+  if (own.length === 0) return;
+  const args = ['-m', 'nbformat.sign', ...own.map((name) => path.join(PACKAGE_ROOT, name))];
   spawnSync(jupyterPython(), args, { env: jupyterEnvironment(), stdio: 'ignore' });
 }

@@ -2,21 +2,12 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 /**
- * The modules of one folder of `browser/` as one script: each a function of `require` and `exports`, as the compiler wrote
- * it, and the few lines that run them, `main` first. Modules import one another as './name', and nothing else.
+ * The modules of one folder of `browser/` and of `browser/shared/` as one script: each a function of `require` and
+ * `exports`, as the compiler wrote it, and the few lines that run them, `main` first. Modules import './name' and
+ * '../shared/name', those of `shared` nothing.
  */
 export function bundleScript(folder: 'viewer' | 'page'): string {
-  const from = path.join(__dirname, 'browser', folder);
-  const names = fs
-    .readdirSync(from)
-    .filter((file) => file.endsWith('.js'))
-    .map((file) => path.basename(file, '.js'));
-  const modules = names.map((name) => {
-    const code = fs
-      .readFileSync(path.join(from, `${name}.js`), 'utf8')
-      .replace(/^\/\/# sourceMappingURL.*$/m, '');
-    return `${JSON.stringify(`./${name}`)}: function (exports, require) {\n${code}\n}`;
-  });
+  const modules = [...modulesOf(folder, './'), ...modulesOf('shared', '../shared/')];
   const script = [
     '(() => {',
     `const modules = {\n${modules.join(',\n')}\n};`,
@@ -29,6 +20,15 @@ export function bundleScript(folder: 'viewer' | 'page'): string {
     '})();',
   ].join('\n');
   return withinScript(script);
+}
+
+function modulesOf(folder: string, prefix: string): string[] {
+  const from = path.join(__dirname, 'browser', folder);
+  const files = fs.readdirSync(from).filter((file) => file.endsWith('.js'));
+  return files.map((file) => {
+    const code = fs.readFileSync(path.join(from, file), 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, '');
+    return `${JSON.stringify(prefix + path.basename(file, '.js'))}: function (exports, require) {\n${code}\n}`;
+  });
 }
 
 /** plotly.js with lines, bars and heatmaps, as one script: 1.5 MB. */

@@ -16,7 +16,7 @@ import {
   scoresSection,
   settingsSection,
 } from './sections';
-import { viewerFrame, viewerHtml } from './viewer/viewer_page';
+import { evaluatedViewer } from './viewer/evaluated_viewer';
 
 export interface RunPageOptions {
   readonly evaluation: Evaluation;
@@ -62,7 +62,7 @@ export async function runPage({ evaluation, metrics, run }: RunPageOptions): Pro
     '<h2>Every image</h2>',
     await gallerySection(evaluation),
     '<h2>Look around</h2>',
-    await viewer(evaluation, worst),
+    await evaluatedViewer(evaluation, worst, `${ids[worst]}: ground truth and prediction`),
     '<h2>What goes wrong</h2>',
     errorsSection(evaluation, analysis),
     '<h2>Settings, shown to have acted</h2>',
@@ -82,22 +82,4 @@ function trained(metrics: readonly Metrics[], images: number): string {
   const work = `${steps.length} steps on ${images} images, ${formatDuration(working + waiting)}${validating}`;
   if (steps.some(({ waitedSeconds }) => waitedSeconds === undefined)) return work;
   return `${work}; ${((100 * waiting) / (working + waiting)).toFixed(1)} % of it waiting for images`;
-}
-
-/** One image of an evaluation to zoom into, ground truth and prediction. */
-async function viewer({ set, predictions, about, dataset }: Evaluation, i: number): Promise<string> {
-  const sample = set.samples[i];
-  const title = `${sample.id}: ground truth and prediction`;
-  const page = await viewerHtml({
-    title,
-    height: sample.height,
-    width: sample.width,
-    image: sample.image,
-    channelOrder: dataset.channelOrder,
-    pixelSize: dataset.pixelSize,
-    classes: about.classes,
-    instances: predictions[i],
-    groundTruth: sample,
-  });
-  return viewerFrame(page, title);
 }

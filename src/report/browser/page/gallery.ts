@@ -1,6 +1,7 @@
 import type { GalleryData } from '../../gallery_data';
+import { OUTCOME_COLOURS } from '../shared/outcomes';
 import { ImageDialog } from './dialog';
-import { type Counted, count, f1, OUTCOMES, Tile } from './tile';
+import { type Counted, count, f1, LINES, Tile } from './tile';
 
 const ORDERS: Record<string, (a: Counted, b: Counted) => number> = {
   f1: (a, b) => f1(a) - f1(b),
@@ -18,10 +19,10 @@ export function startGallery(gallery: HTMLElement): void {
   const order = part<HTMLSelectElement>('select');
   const dialog = new ImageDialog(part<HTMLDialogElement>('dialog'));
   part('.legend').append(
-    ...Object.values(OUTCOMES).flatMap(({ colour, dash, words }) => {
+    ...LINES.flatMap(({ dash, words }) => {
       const key = document.createElement('span');
       key.className = 'key';
-      key.style.borderTop = `4px ${dash.length ? 'dashed' : 'solid'} ${colour}`;
+      key.style.borderTop = `4px ${dash.length ? 'dashed' : 'solid'} ${OUTCOME_COLOURS[words]}`;
       return [key, `${words}   `];
     }),
   );

@@ -1,11 +1,15 @@
-import type { GalleryCell, GalleryImage, GalleryShape } from '../../gallery_data';
+import type { GalleryImage } from '../../gallery_data';
+import { OUTCOME_COLOURS, outcomesOf } from '../shared/outcomes';
 
-/** Colours of what became of a cell: none is that of a class. Lines differ too, for whoever tells no colours apart. */
-export const OUTCOMES = {
-  hit: { colour: '#bfd7ff', dash: [] as number[], words: 'hit' },
-  false: { colour: '#ff2e93', dash: [] as number[], words: 'false positive' },
-  missed: { colour: '#ffffff', dash: [5, 4], words: 'missed' },
-} as const;
+/** How outcomes are drawn. */
+export const LINES: readonly {
+  readonly words: keyof typeof OUTCOME_COLOURS;
+  readonly dash: readonly number[];
+}[] = [
+  { words: 'hit', dash: [] },
+  { words: 'false positive', dash: [] },
+  { words: 'missed', dash: [5, 4] },
+];
 
 export interface Counted {
   readonly hits: number;
@@ -13,25 +17,13 @@ export interface Counted {
   readonly missed: number;
 }
 
-/** Of several cells on one true cell the highest score is the hit. */
-function outcomes(
-  { cells, groundTruth }: GalleryImage,
-  threshold: number,
-): { shown: GalleryCell[]; hits: Set<GalleryCell>; missed: GalleryShape[] } {
-  const shown = cells.filter(({ score }) => score >= threshold);
-  const found = new Set<number>();
-  const hits = new Set<GalleryCell>();
-  for (const cell of shown)
-    if (cell.match >= 0 && !found.has(cell.match)) {
-      found.add(cell.match);
-      hits.add(cell);
-    }
-  return { shown, hits, missed: groundTruth.filter((_, t) => !found.has(t)) };
-}
-
-export function count(image: GalleryImage, threshold: number): Counted {
-  const { shown, hits, missed } = outcomes(image, threshold);
-  return { hits: hits.size, falsePositives: shown.length - hits.size, missed: missed.length };
+export function count({ cells, groundTruth }: GalleryImage, threshold: number): Counted {
+  const { ofCell, found } = outcomesOf(cells, threshold);
+  return {
+    hits: found.size,
+    falsePositives: ofCell.size - found.size,
+    missed: groundTruth.length - found.size,
+  };
 }
 
 export function f1({ hits, falsePositives, missed }: Counted): number {
@@ -97,10 +89,11 @@ export class Tile {
     context.scale(scale, scale);
     context.translate(-left, -top);
     context.drawImage(picture, 0, 0, this.image.width, this.image.height);
-    const { shown, hits, missed } = outcomes(this.image, this.threshold());
-    for (const cell of shown)
-      outline(context, cell.outline, hits.has(cell) ? OUTCOMES.hit : OUTCOMES.false, scale);
-    for (const shape of missed) outline(context, shape.outline, OUTCOMES.missed, scale);
+    const { ofCell, found } = outcomesOf(this.image.cells, this.threshold());
+    for (const [row, outcome] of ofCell) outline(context, this.image.cells[row].outline, outcome, scale);
+    this.image.groundTruth.forEach((shape, row) => {
+      if (!found.has(row)) outline(context, shape.outline, 'missed', scale);
+    });
   }
 
   /** Left, top, width and height of what is shown of a true cell. */
@@ -133,9 +126,10 @@ async function load(url: string): Promise<HTMLImageElement> {
 function outline(
   context: CanvasRenderingContext2D,
   corners: readonly number[],
-  { colour, dash }: { readonly colour: string; readonly dash: readonly number[] },
+  outcome: (typeof LINES)[number]['words'],
   scale: number,
 ): void {
+  const dash = LINES.find(({ words }) => words === outcome)?.dash ?? [];
   context.beginPath();
   for (let i = 0; i < corners.length; i += 2) context.lineTo(corners[i] / 2, corners[i + 1] / 2);
   context.closePath();
@@ -144,7 +138,7 @@ function outline(
   context.strokeStyle = 'rgba(0, 0, 0, 0.55)';
   context.lineWidth = 3.5 / scale;
   context.stroke();
-  context.strokeStyle = colour;
+  context.strokeStyle = OUTCOME_COLOURS[outcome];
   context.lineWidth = 2 / scale;
   context.stroke();
 }

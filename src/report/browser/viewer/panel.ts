@@ -1,6 +1,6 @@
 import type { ViewedCell, ViewerData } from '../../viewer/viewer_data';
+import { OUTCOME_COLOURS } from '../shared/outcomes';
 import type { KeyAction } from './keys';
-import { OUTCOME_COLOURS } from './stage';
 import type { ViewerState } from './state';
 
 const BINS = 25;

@@ -1,13 +1,7 @@
+import { OUTCOME_COLOURS } from '../shared/outcomes';
 import { type Camera, centreOn, keepInSight, pan, type Size, scaleBar, wholeImage, zoomAt } from './camera';
 import { holds, makeShape, type Shape } from './shapes';
 import type { ViewerState } from './state';
-
-export const OUTCOME_COLOURS = {
-  hit: '#BFD7FF',
-  'false positive': '#FF2E93',
-  missed: '#FFFFFF',
-  found: '#8C96A8',
-};
 
 /** The canvas: draws what the state says, and knows what lies under a point. */
 export class Stage {

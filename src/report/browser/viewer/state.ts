@@ -1,7 +1,5 @@
 import type { ViewedCell, ViewerData } from '../../viewer/viewer_data';
-
-/** What a cell turned out to be, where the ground truth is known. */
-export type Outcome = 'hit' | 'false positive';
+import { outcomesOf } from '../shared/outcomes';
 
 /** What the person has chosen to see. Every change is told to those who asked. */
 export class ViewerState {
@@ -40,19 +38,8 @@ export class ViewerState {
     return [...this.data.cells.keys()].filter((row) => this.isShown(this.data.cells[row]));
   }
 
-  /**
-   * How each cell over the threshold turned out, and which true cells are found: of several on one true cell the
-   * highest score is the hit. Classes that are hidden count too: hiding is for looking.
-   */
-  outcomes(): { readonly ofCell: Map<number, Outcome>; readonly found: Set<number> } {
-    const ofCell = new Map<number, Outcome>();
-    const found = new Set<number>();
-    this.data.cells.forEach(({ score, match }, row) => {
-      if (score < this.threshold) return;
-      const hit = match >= 0 && !found.has(match);
-      if (hit) found.add(match);
-      ofCell.set(row, hit ? 'hit' : 'false positive');
-    });
-    return { ofCell, found };
+  /** How the cells over the threshold turned out. Classes that are hidden count too: hiding is for looking. */
+  outcomes(): ReturnType<typeof outcomesOf> {
+    return outcomesOf(this.data.cells, this.threshold);
   }
 }
