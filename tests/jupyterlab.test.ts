@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 import { labCommand } from '../src/notebook/lab';
+import { MAIN } from './runs/runs';
 import { browserPath, ROOT } from './support';
 
 /** Starts JupyterLab as `cytobench lab` does; resolves with its address, token included. */
@@ -163,4 +164,48 @@ describe('notebooks in JupyterLab', function () {
         await page.close();
       });
     }));
+
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    it(`lab ended by ${signal} leaves no process behind`, async function () {
+      // The processes that it starts are read from /proc.
+      if (process.platform !== 'linux') this.skip();
+      const lab = spawn(process.execPath, [MAIN, 'lab', '--no-browser', '--port', '0'], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let log = '';
+      lab.stderr.on('data', (piece) => {
+        log += piece;
+      });
+      while (!/127\.0\.0\.1:\d+\/lab/.test(log)) {
+        assert.equal(lab.exitCode, null, log);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      const started = descendants(lab.pid as number);
+      assert.ok(started.length >= 3, 'the server, the compiler, and what the compiler starts');
+      const ended = new Promise((resolve) => lab.on('exit', resolve));
+      lab.kill(signal);
+      await ended;
+      const left = (): number[] => started.filter((pid) => fs.existsSync(`/proc/${pid}`));
+      for (let i = 0; i < 50 && left().length > 0; i++)
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.deepEqual(left(), []);
+    });
 });
+
+/** The processes that one has started, and that these have. */
+function descendants(pid: number): number[] {
+  const parents = fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        // pid (name) state parent …; the name may hold anything.
+        const [, parent] = fs.readFileSync(`/proc/${name}/stat`, 'utf8').split(') ')[1].split(' ');
+        return [[Number(name), Number(parent)] as const];
+      } catch {
+        return [];
+      }
+    });
+  const children = parents.filter(([, parent]) => parent === pid).map(([child]) => child);
+  return children.flatMap((child) => [child, ...descendants(child)]);
+}

@@ -18,16 +18,25 @@ export function registerLab(program: Command): void {
       trustNotebooks();
       const typescript = path.join(PACKAGE_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
       const watch = [typescript, '-p', PACKAGE_ROOT, '--watch', '--preserveWatchOutput'];
-      const compiler = spawn(process.execPath, watch, { stdio: ['ignore', 'ignore', 'inherit'] });
+      // A group of its own: the compiler is a process that another one starts, and both have to end.
+      const stdio = ['ignore', 'ignore', 'inherit'] as const;
+      const compiler = spawn(process.execPath, watch, { stdio: [...stdio], detached: true });
+      const endCompiler = (): void => {
+        try {
+          process.kill(-(compiler.pid as number), 'SIGTERM');
+        } catch {
+          // It has ended by itself.
+        }
+      };
       const lab = spawn(command, args, { stdio: 'inherit', env });
       // However this ends, a closed terminal included, nothing is left running.
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
         process.on(signal, () => lab.kill('SIGTERM'));
       process.on('exit', () => {
-        compiler.kill();
+        endCompiler();
         lab.kill();
       });
       process.exitCode = await new Promise<number>((resolve) => lab.on('exit', (code) => resolve(code ?? 0)));
-      compiler.kill();
+      endCompiler();
     });
 }
